@@ -1,0 +1,177 @@
+//! What a network asks of hardware: a graph of operators with all shapes and precisions known.
+
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+/// A directed acyclic graph of operators for the inference of one sample, in a topological order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Workload {
+    ops: Vec<Op>,
+    /// Predecessors of all operators, one after another; `Op::first_input` is where they begin.
+    inputs: Vec<u16>,
+}
+
+/// One operator of a live network.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Op {
+    /// Position of its block: 0 is the embedding layer, `1..=n` the choice blocks, `n + 1` the head.
+    pub block: u16,
+    /// Name of the layer inside its block, for example `dp.out_proj`.
+    pub layer: &'static str,
+    /// What it computes.
+    pub kind: OpKind,
+    #[serde(skip)]
+    first_input: u32,
+    #[serde(skip)]
+    input_count: u16,
+}
+
+/// The kinds of work that hardware tells apart.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum OpKind {
+    /// Products of a trained matrix with `vectors` run-time vectors.
+    StaticMvm {
+        /// Inputs of the matrix (K).
+        rows: u32,
+        /// Outputs of the matrix (N).
+        cols: u32,
+        /// Input vectors per sample.
+        vectors: u32,
+        /// Bits of a weight.
+        weight_bits: u8,
+        /// Bits of an input.
+        activation_bits: u8,
+    },
+    /// A product of two operands that are both computed at run time.
+    DynamicProduct {
+        /// Multiply–accumulates per sample.
+        macs: u64,
+        /// Values produced per sample.
+        outputs: u32,
+        /// Bits of both operands.
+        activation_bits: u8,
+    },
+    /// One function applied to every element.
+    Elementwise {
+        /// The function.
+        function: ElementwiseFunction,
+        /// Applications per sample.
+        elements: u32,
+        /// Bits of an operand.
+        activation_bits: u8,
+    },
+    /// Layer normalisation of `vectors` vectors of `width` values each.
+    Normalisation {
+        /// Vectors per sample.
+        vectors: u32,
+        /// Values in a vector.
+        width: u32,
+        /// Bits of a value.
+        activation_bits: u8,
+    },
+    /// Reads of one or more rows from each embedding table.
+    EmbeddingGather {
+        /// The tables, one per categorical field.
+        #[serde(serialize_with = "serialize_tables")]
+        tables: Arc<[EmbeddingTable]>,
+    },
+}
+
+/// A function of [`OpKind::Elementwise`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElementwiseFunction {
+    /// max(x, 0).
+    Relu,
+    /// 1 / (1 + e^-x).
+    Sigmoid,
+    /// x + y.
+    Add,
+    /// x · y.
+    Multiply,
+    /// e^x and the division by the sum, per element of a softmax.
+    Softmax,
+}
+
+/// The shape of one embedding table and how often a sample reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct EmbeddingTable {
+    /// Rows.
+    pub rows: u64,
+    /// Values in a row.
+    pub width: u16,
+    /// Bits of a value.
+    pub bits: u8,
+    /// Rows read per sample.
+    pub lookups: u16,
+}
+
+impl Workload {
+    /// An empty workload with room for `ops` operators.
+    pub fn with_capacity(ops: usize) -> Self {
+        Self {
+            ops: Vec::with_capacity(ops),
+            inputs: Vec::with_capacity(2 * ops),
+        }
+    }
+
+    /// Appends an operator that reads the outputs of `inputs`, and returns its index.
+    ///
+    /// # Panics
+    /// If an input is not the index of an earlier operator.
+    pub fn push(&mut self, block: u16, layer: &'static str, kind: OpKind, inputs: &[u16]) -> u16 {
+        let index = self.ops.len() as u16;
+        assert!(
+            inputs.iter().all(|&input| input < index),
+            "inputs come before their reader"
+        );
+        let first_input = self.inputs.len() as u32;
+        self.inputs.extend_from_slice(inputs);
+        let input_count = inputs.len() as u16;
+        self.ops.push(Op {
+            block,
+            layer,
+            kind,
+            first_input,
+            input_count,
+        });
+        index
+    }
+
+    /// The operators in topological order.
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
+    /// Indices of the operators whose outputs `op` reads.
+    pub fn inputs_of(&self, op: &Op) -> &[u16] {
+        &self.inputs[op.first_input as usize..op.first_input as usize + op.input_count as usize]
+    }
+}
+
+fn serialize_tables<S: Serializer>(
+    tables: &Arc<[EmbeddingTable]>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    tables.as_ref().serialize(serializer)
+}
+
+impl Op {
+    /// Multiply–accumulates of matrix products per sample; other work counts as zero.
+    pub fn macs(&self) -> u64 {
+        match self.kind {
+            OpKind::StaticMvm {
+                rows,
+                cols,
+                vectors,
+                ..
+            } => u64::from(rows) * u64::from(cols) * u64::from(vectors),
+            OpKind::DynamicProduct { macs, .. } => macs,
+            OpKind::Elementwise { .. }
+            | OpKind::Normalisation { .. }
+            | OpKind::EmbeddingGather { .. } => 0,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! What holds for all designs.
+
+use std::sync::Arc;
+
+use pimento_hardware::{
+    ChipDesign, CostModel, ElementwiseFunction, EmbeddingTable, Hardware, MemoryDesign,
+    MemoryStandard, OpKind, PimCostModel, PimLevel, Workload,
+};
+use proptest::prelude::*;
+
+prop_compose! {
+    fn chip()(
+        crossbar_rows in prop::sample::select(vec![32_u16, 64, 128, 256, 512]),
+        crossbar_cols in prop::sample::select(vec![32_u16, 64, 128, 256, 512]),
+        cell_bits in 1..=4_u8,
+        dac_bits in 1..=4_u8,
+        adc_bits in 4..=10_u8,
+        crossbars_per_pe in 1..=16_u16,
+        pes_per_tile in 1..=16_u16,
+        replication in 1..=16_u16,
+    ) -> ChipDesign {
+        ChipDesign {
+            crossbar_rows, crossbar_cols, cell_bits, dac_bits, adc_bits, crossbars_per_pe,
+            pes_per_tile, replication,
+        }
+    }
+}
+
+prop_compose! {
+    fn hardware()(
+        chip in chip(),
+        standard in prop::sample::select(vec![
+            MemoryStandard::Ddr4_2400, MemoryStandard::Ddr4_3200, MemoryStandard::Hbm2,
+        ]),
+        pim_level in prop::sample::select(vec![
+            PimLevel::Host, PimLevel::Rank, PimLevel::BankGroup, PimLevel::Bank,
+        ]),
+        channels in 1..=8_u16,
+    ) -> Hardware {
+        Hardware { chip, memory: MemoryDesign { standard, pim_level, channels } }
+    }
+}
+
+prop_compose! {
+    fn matrix()(
+        rows in 1..700_u32, cols in 1..700_u32, vectors in 1..40_u32,
+        weight_bits in 2..=16_u8, activation_bits in 2..=16_u8,
+    ) -> OpKind {
+        OpKind::StaticMvm { rows, cols, vectors, weight_bits, activation_bits }
+    }
+}
+
+fn digital() -> impl Strategy<Value = OpKind> {
+    prop_oneof![
+        (1..100_000_u64, 1..1000_u32, 2..=16_u8).prop_map(|(macs, outputs, activation_bits)| {
+            OpKind::DynamicProduct {
+                macs,
+                outputs,
+                activation_bits,
+            }
+        }),
+        (1..10_000_u32, 2..=16_u8).prop_map(|(elements, activation_bits)| OpKind::Elementwise {
+            function: ElementwiseFunction::Softmax,
+            elements,
+            activation_bits,
+        }),
+        (1..64_u32, 1..1000_u32, 2..=16_u8).prop_map(|(vectors, width, activation_bits)| {
+            OpKind::Normalisation {
+                vectors,
+                width,
+                activation_bits,
+            }
+        }),
+    ]
+}
+
+fn ops() -> impl Strategy<Value = Vec<OpKind>> {
+    prop::collection::vec(prop_oneof![matrix(), digital()], 0..8)
+}
+
+/// A gather, then the operators in a row.
+fn workload(ops: &[OpKind]) -> Workload {
+    let table = EmbeddingTable {
+        rows: 10_000,
+        width: 16,
+        bits: 8,
+        lookups: 1,
+    };
+    let tables: Arc<[EmbeddingTable]> = vec![table; 26].into();
+    let mut workload = Workload::with_capacity(ops.len() + 1);
+    let mut last = workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
+    for op in ops {
+        last = workload.push(1, "op", op.clone(), &[last]);
+    }
+    workload
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn breakdowns_add_up_and_summaries_agree(hardware in hardware(), ops in ops()) {
+        let (model, workload) = (PimCostModel::isaac(), workload(&ops));
+        let cost = model.cost(&workload, &hardware);
+        prop_assert_eq!(cost.summary, model.summary(&workload, &hardware));
+        let summary = cost.summary;
+        let components = &cost.breakdown.components;
+        let energy: f64 = components.iter().map(|part| part.energy_pj).sum();
+        let area: f64 = components.iter().map(|part| part.area_um2).sum();
+        let by_op: f64 = cost.breakdown.ops.iter().map(|op| op.energy_pj).sum();
+        let is_close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
+        prop_assert!(is_close(energy, summary.energy_pj));
+        prop_assert!(is_close(area, summary.area_um2));
+        prop_assert!(is_close(by_op, summary.energy_pj), "{} {}", by_op, summary.energy_pj);
+        prop_assert!(is_close(summary.power_mw * summary.latency_ns, summary.energy_pj));
+        for figure in [summary.latency_ns, summary.energy_pj, summary.area_um2, summary.throughput_per_s] {
+            prop_assert!(figure.is_finite() && figure > 0.0);
+        }
+        prop_assert!(summary.violation >= 0.0);
+    }
+
+    #[test]
+    fn another_operator_never_costs_less(hardware in hardware(), ops in ops(), extra in matrix()) {
+        let model = PimCostModel::isaac();
+        let before = model.summary(&workload(&ops), &hardware);
+        let mut more = ops;
+        more.push(extra);
+        let after = model.summary(&workload(&more), &hardware);
+        prop_assert!(after.energy_pj >= before.energy_pj);
+        prop_assert!(after.latency_ns >= before.latency_ns);
+        prop_assert!(after.area_um2 >= before.area_um2);
+        prop_assert!(after.throughput_per_s <= before.throughput_per_s);
+        prop_assert!(after.violation >= before.violation);
+    }
+
+    #[test]
+    fn a_larger_matrix_or_more_bits_never_cost_less(hardware in hardware(), op in matrix(), axis in 0..5) {
+        let OpKind::StaticMvm { rows, cols, vectors, weight_bits, activation_bits } = op else {
+            unreachable!("the strategy makes matrices")
+        };
+        let grow = |place: i32| u32::from(axis == place);
+        let larger = OpKind::StaticMvm {
+            rows: rows + grow(0),
+            cols: cols + grow(1),
+            vectors: vectors + grow(2),
+            weight_bits: weight_bits + grow(3) as u8,
+            activation_bits: activation_bits + grow(4) as u8,
+        };
+        let model = PimCostModel::isaac();
+        let before = model.summary(&workload(&[op]), &hardware);
+        let after = model.summary(&workload(&[larger]), &hardware);
+        prop_assume!(before.violation == 0.0);
+        prop_assert!(after.energy_pj >= before.energy_pj * (1.0 - 1e-12));
+        // Another copy of the weights, made for another vector, may shorten the time.
+        if axis != 2 {
+            prop_assert!(after.latency_ns >= before.latency_ns);
+        }
+    }
+
+    #[test]
+    fn operators_side_by_side_may_swap(hardware in hardware(), ops in prop::collection::vec(matrix(), 2..6)) {
+        let parallel = |ops: &[OpKind]| {
+            let mut workload = Workload::with_capacity(ops.len());
+            for op in ops {
+                workload.push(1, "op", op.clone(), &[]);
+            }
+            PimCostModel::isaac().summary(&workload, &hardware)
+        };
+        let (one, other) = (parallel(&ops), parallel(&ops.iter().rev().cloned().collect::<Vec<_>>()));
+        prop_assert!((one.energy_pj - other.energy_pj).abs() <= 1e-12 * one.energy_pj);
+        prop_assert_eq!(one.latency_ns, other.latency_ns);
+        prop_assert_eq!(one.area_um2, other.area_um2);
+    }
+
+    #[test]
+    fn more_channels_are_never_slower(hardware in hardware()) {
+        let model = PimCostModel::isaac();
+        let mut more = hardware;
+        more.memory.channels += 1;
+        let (before, after) = (model.summary(&workload(&[]), &hardware), model.summary(&workload(&[]), &more));
+        prop_assert!(after.latency_ns <= before.latency_ns);
+    }
+
+    #[test]
+    fn finer_units_never_gather_slower(hardware in hardware()) {
+        let model = PimCostModel::isaac();
+        let latency = |pim_level| {
+            let memory = MemoryDesign { pim_level, ..hardware.memory };
+            model.summary(&workload(&[]), &Hardware { memory, ..hardware }).latency_ns
+        };
+        prop_assert!(latency(PimLevel::Rank) <= latency(PimLevel::Host));
+    }
+}
+
+#[test]
+fn tables_beyond_the_capacity_are_a_violation_with_a_size() {
+    let violation = |rows| {
+        let table = EmbeddingTable {
+            rows,
+            width: 16,
+            bits: 32,
+            lookups: 1,
+        };
+        let tables: Arc<[EmbeddingTable]> = vec![table].into();
+        let mut workload = Workload::with_capacity(1);
+        workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
+        PimCostModel::isaac()
+            .summary(&workload, &Hardware::naive())
+            .violation
+    };
+    // 16 GiB hold 268,435,456 rows of 64 bytes.
+    assert_eq!(violation(268_435_456), 0.0);
+    assert_eq!(violation(402_653_184), 0.5);
+}
+
+#[test]
+fn converters_with_too_few_bits_read_in_groups_or_not_at_all() {
+    let model = PimCostModel::isaac();
+    let op = OpKind::StaticMvm {
+        rows: 128,
+        cols: 32,
+        vectors: 1,
+        weight_bits: 8,
+        activation_bits: 8,
+    };
+    let price = |adc_bits, cell_bits, dac_bits| {
+        let mut hardware = Hardware::naive();
+        hardware.chip.adc_bits = adc_bits;
+        hardware.chip.cell_bits = cell_bits;
+        hardware.chip.dac_bits = dac_bits;
+        model.summary(&workload(std::slice::from_ref(&op)), &hardware)
+    };
+    let (full, halved) = (price(8, 2, 1), price(7, 2, 1));
+    assert!(
+        halved.latency_ns > full.latency_ns + 700.0,
+        "twice the reads"
+    );
+    assert!(price(4, 4, 4).violation > 0.0 && price(8, 2, 1).violation == 0.0);
+}

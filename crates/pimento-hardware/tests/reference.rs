@@ -1,0 +1,181 @@
+//! Agreement with published figures; each oracle file names its source.
+
+use pimento_hardware::{
+    CostModel, DramStandard, Hardware, MemoryStandard, OpKind, PimCostModel, PimLevel, ReramPreset,
+    Workload, adc_regression, map_matrix,
+};
+use serde_json::Value;
+
+fn oracle(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn assert_close(found: f64, expected: f64, relative: f64, what: &str) {
+    let error = (found / expected - 1.0).abs();
+    assert!(
+        error <= relative,
+        "{what}: {found} instead of {expected}, {error:e} off"
+    );
+}
+
+#[test]
+fn isaac_chip_totals() {
+    let oracle = oracle(include_str!("oracles/isaac_totals.json"));
+    let totals = ReramPreset::isaac().totals();
+    let published = |key: &str| oracle["published"][key].as_f64().unwrap();
+    assert_close(totals.power_w, published("chip_power_w"), 0.005, "power");
+    assert_close(totals.area_mm2, published("chip_area_mm2"), 0.005, "area");
+    assert_close(
+        totals.tops_per_w,
+        published("peak_tops_per_w"),
+        0.02,
+        "TOPS/W",
+    );
+    let derived = |key: &str| oracle["derived"][key].as_f64().unwrap();
+    assert_close(
+        totals.power_w,
+        derived("chip_power_w"),
+        1e-4,
+        "power from the parts",
+    );
+    assert_close(
+        totals.area_mm2,
+        derived("chip_area_mm2"),
+        1e-4,
+        "area from the parts",
+    );
+    assert_close(totals.peak_tops, derived("peak_tops_16bit"), 1e-9, "peak");
+}
+
+#[test]
+fn adc_regression_is_that_of_the_package() {
+    let oracle = oracle(include_str!("oracles/adc_regression.json"));
+    let points = oracle["points"].as_array().unwrap();
+    assert!(points.len() > 50);
+    for point in points {
+        let number = |key: &str| point[key].as_f64().unwrap();
+        let cost = adc_regression(number("bits"), number("node_nm"), number("rate_hz"), 1.0);
+        assert_close(cost.energy_pj, number("energy_pj"), 1e-9, "energy");
+        assert_close(cost.area_um2, number("area_um2"), 1e-9, "area");
+    }
+}
+
+/// A fully connected layer of 512 × 256 at 8 bits on ISAAC's parts, worked by hand: 32 crossbars,
+/// 32,768 conversions of 1.6667 pJ, 32,768 drives of 0.41667 pJ, 256 reads of whole crossbars.
+#[test]
+fn worked_example_of_one_layer() {
+    let hardware = Hardware::naive();
+    let mapping = map_matrix(512, 256, 8, 8, &hardware.chip, 9).unwrap();
+    assert_eq!(
+        (mapping.slices, mapping.crossbars(), mapping.reads),
+        (4, 32, 8)
+    );
+    let mut workload = Workload::with_capacity(1);
+    let kind = OpKind::StaticMvm {
+        rows: 512,
+        cols: 256,
+        vectors: 1,
+        weight_bits: 8,
+        activation_bits: 8,
+    };
+    workload.push(1, "fc", kind, &[]);
+    let cost = PimCostModel::isaac().cost(&workload, &hardware);
+    let energy = |name: &str| {
+        let mut components = cost.breakdown.components.iter();
+        components
+            .find(|part| part.component == name)
+            .unwrap()
+            .energy_pj
+    };
+    assert_close(energy("adc"), 54_613.3, 1e-4, "ADC");
+    assert_close(energy("dac"), 13_653.4, 1e-4, "DAC");
+    assert_close(energy("crossbar"), 7_680.0, 1e-9, "crossbar");
+    assert_close(energy("shift_add"), 688.1, 1e-3, "shift-add");
+    // Eight passes of 100 ns and the fill; then 2 levels of the adder tree, and 16 accesses of
+    // 2 ns and a hop of 5 ns before the first.
+    let latency = cost.summary.latency_ns;
+    assert_close(latency, 900.0 + 2.0 + 32.0 + 5.0, 1e-9, "latency");
+    assert_eq!(cost.breakdown.ops[0].crossbars, 32);
+    assert_close(cost.breakdown.ops[0].utilisation, 1.0, 1e-12, "utilisation");
+}
+
+/// DRAMsim3 (umd-memsys/DRAMsim3, `InitPowerParams`): pJ of a command, mW of a rank.
+#[test]
+fn dram_energies_are_those_of_dramsim3() {
+    let check = |standard, expected: [f64; 5]| {
+        let found = DramStandard::preset(standard).energies();
+        let found = [
+            found.activate_pj,
+            found.read_pj,
+            found.refresh_pj,
+            found.active_mw,
+            found.idle_mw,
+        ];
+        for (found, expected) in found.into_iter().zip(expected) {
+            assert_close(found, expected, 2e-4, &format!("{standard:?}"));
+        }
+    };
+    check(
+        MemoryStandard::Ddr4_2400,
+        [3450.0, 2932.0, 692_738.0, 412.8, 326.4],
+    );
+    check(
+        MemoryStandard::Ddr4_3200,
+        [4234.0, 2806.0, 670_602.0, 499.2, 355.2],
+    );
+    check(MemoryStandard::Hbm2, [828.0, 804.0, 60_840.0, 66.0, 48.0]);
+}
+
+/// Cycles per vector and channel by level, from the rule of the ProactivePIM simulator
+/// (YoungsukKim12/DRAMsim3, `channel_state.cc`): the four-activate window holds at every level.
+#[test]
+fn cycles_per_vector_by_level() {
+    use PimLevel::{Bank, BankGroup, Host, Rank};
+    let check = |standard, bursts: f64, expected: [f64; 4]| {
+        let table = DramStandard::preset(standard);
+        for (level, expected) in [Host, Rank, BankGroup, Bank].into_iter().zip(expected) {
+            let found = table.cycles_per_vector(level, bursts);
+            assert_close(
+                found,
+                expected,
+                1e-9,
+                &format!("{standard:?} {level:?} {bursts}"),
+            );
+        }
+    };
+    check(MemoryStandard::Hbm2, 1.0, [7.5, 7.5, 7.5, 7.5]);
+    check(MemoryStandard::Hbm2, 4.0, [8.0, 8.0, 7.5, 7.5]);
+    check(MemoryStandard::Hbm2, 8.0, [16.0, 16.0, 7.5, 7.5]);
+    check(MemoryStandard::Hbm2, 16.0, [32.0, 32.0, 8.0, 7.5]);
+    check(MemoryStandard::Ddr4_3200, 1.0, [4.25, 4.25, 4.25, 4.25]);
+    check(MemoryStandard::Ddr4_3200, 2.0, [8.0, 4.25, 4.25, 4.25]);
+    check(MemoryStandard::Ddr4_3200, 4.0, [16.0, 8.0, 4.25, 4.25]);
+    check(MemoryStandard::Ddr4_3200, 8.0, [32.0, 16.0, 8.0, 4.25]);
+}
+
+#[test]
+fn presets_with_mistakes_are_refused() {
+    let good = include_str!("../presets/isaac.toml");
+    let check = |from: &str, to: &str, message: &str| {
+        assert!(good.contains(from), "{from}");
+        let error = ReramPreset::parse(&good.replacen(from, to, 1))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(message), "{error}");
+    };
+    check(
+        "read-ns = 100.0",
+        "read-ns = -1.0",
+        "`crossbar.read-ns` is -1",
+    );
+    check(
+        "read-ns = 100.0",
+        "reed-ns = 100.0",
+        "unknown field `reed-ns`",
+    );
+    check(
+        "source = \"ISAAC paper, component table\"",
+        "source = \"\"",
+        "`chip.source` is empty",
+    );
+}

@@ -1,0 +1,154 @@
+//! Whether a network that came from outside can be built.
+
+use thiserror::Error;
+
+use crate::network::{Block, DenseOperator, Network};
+
+/// Why a network cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NetworkError {
+    /// A size that must be positive is zero, or absurdly large.
+    #[error("`{field}` is {value}, expected 1 to 1000000")]
+    Size {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: usize,
+    },
+    /// Bits outside the range.
+    #[error("`{field}` is {bits}, expected 2 to 16, or 32 for no quantisation")]
+    Bits {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        bits: u8,
+    },
+    /// Positions do not ascend from 1.
+    #[error("block {position} stands after block {before}: positions must ascend from 1")]
+    Order {
+        /// Position of the block.
+        position: usize,
+        /// Position before it.
+        before: usize,
+    },
+    /// An operator reads a tensor that does not exist.
+    #[error("block {position} reads {kind} tensor {tensor}, which no earlier live block makes")]
+    Input {
+        /// Position of the block.
+        position: usize,
+        /// `dense` or `sparse`.
+        kind: &'static str,
+        /// The tensor.
+        tensor: usize,
+    },
+    /// A list of tensors is empty or not ascending.
+    #[error("block {position}: a list of inputs must ascend and hold at least one tensor")]
+    List {
+        /// Position of the block.
+        position: usize,
+    },
+    /// A block without operators, or a merger without both.
+    #[error("block {position}: a live block has an operator, and both where it has a merger")]
+    Operators {
+        /// Position of the block.
+        position: usize,
+    },
+}
+
+impl Network {
+    /// Checks everything that decoding guarantees.
+    pub fn validate(&self) -> Result<(), NetworkError> {
+        size("dense_dim", self.input.dense_dim)?;
+        size("fields", self.input.fields)?;
+        size("embedding_dim", self.embedding_dim)?;
+        bits("head_weight_bits", self.head_weight_bits)?;
+        bits("embedding_bits", self.embedding_bits)?;
+        let mut before = 0;
+        for block in &self.blocks {
+            let position = block.position;
+            if position <= before || position > 1000 {
+                return Err(NetworkError::Order { position, before });
+            }
+            before = position;
+            self.check_block(block)?;
+        }
+        Ok(())
+    }
+
+    fn check_block(&self, block: &Block) -> Result<(), NetworkError> {
+        let position = block.position;
+        bits("activation_bits", block.activation_bits)?;
+        bits("merger_weight_bits", block.merger_weight_bits)?;
+        let merges = block.dense_sparse_merger || block.fm_merger;
+        let (has_dense, has_sparse) = (block.dense.is_some(), block.sparse.is_some());
+        if !has_dense && !has_sparse || merges && !(has_dense && has_sparse) {
+            return Err(NetworkError::Operators { position });
+        }
+        if let Some(node) = &block.sparse {
+            size("rows", node.rows)?;
+            bits("weight_bits", node.weight_bits)?;
+            self.check_inputs(position, "sparse", &node.inputs, Self::sparse_rows)?;
+        }
+        let Some(node) = &block.dense else {
+            return Ok(());
+        };
+        size("width", node.width)?;
+        bits("weight_bits", node.weight_bits)?;
+        match &node.operator {
+            DenseOperator::FullyConnected { inputs } => {
+                self.check_inputs(position, "dense", inputs, Self::dense_width)
+            }
+            DenseOperator::DotProduct {
+                dense_inputs,
+                sparse_inputs,
+            } => {
+                self.check_inputs(position, "dense", dense_inputs, Self::dense_width)?;
+                self.check_inputs(position, "sparse", sparse_inputs, Self::sparse_rows)
+            }
+            DenseOperator::SigmoidGating { left, right } | DenseOperator::Sum { left, right } => {
+                self.check_inputs(position, "dense", &[*left], Self::dense_width)?;
+                self.check_inputs(position, "dense", &[*right], Self::dense_width)
+            }
+        }
+    }
+
+    fn check_inputs(
+        &self,
+        position: usize,
+        kind: &'static str,
+        tensors: &[usize],
+        width: impl Fn(&Self, usize) -> usize,
+    ) -> Result<(), NetworkError> {
+        if tensors.is_empty() || !tensors.is_sorted_by(|a, b| a < b) {
+            return Err(NetworkError::List { position });
+        }
+        match tensors
+            .iter()
+            .find(|&&tensor| tensor >= position || width(self, tensor) == 0)
+        {
+            Some(&tensor) => Err(NetworkError::Input {
+                position,
+                kind,
+                tensor,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn size(field: &'static str, value: usize) -> Result<(), NetworkError> {
+    if (1..=1_000_000).contains(&value) {
+        Ok(())
+    } else {
+        Err(NetworkError::Size { field, value })
+    }
+}
+
+fn bits(field: &'static str, bits: u8) -> Result<(), NetworkError> {
+    let is_allowed = (2..=16).contains(&bits) || bits == 32;
+    if is_allowed {
+        Ok(())
+    } else {
+        Err(NetworkError::Bits { field, bits })
+    }
+}

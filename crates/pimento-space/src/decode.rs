@@ -1,0 +1,56 @@
+//! What a genotype means.
+
+use pimento_hardware::Hardware;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    genotype::{BlockGenes, Genotype},
+    network::{Block, InputShape, Network},
+    space::SearchSpace,
+};
+
+/// A network and the hardware that runs it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Design {
+    /// The network.
+    pub network: Network,
+    /// The hardware.
+    pub hardware: Hardware,
+}
+
+impl SearchSpace {
+    /// The design that a genotype of this space codes, for inputs of this shape.
+    pub fn decode(&self, genotype: &Genotype, input: InputShape) -> Design {
+        let network = Network {
+            input,
+            embedding_dim: self.network.embedding_dim,
+            layer_norm: self.network.layer_norm,
+            blocks: live_blocks(&genotype.blocks),
+            head_weight_bits: genotype.head_weight_bits,
+            embedding_bits: genotype.embedding_bits,
+        };
+        Design {
+            network,
+            hardware: genotype.hardware,
+        }
+    }
+}
+
+/// The blocks that are not dead. Absent precisions belong to weights that do not exist.
+pub(crate) fn live_blocks(genes: &[BlockGenes]) -> Vec<Block> {
+    genes
+        .iter()
+        .enumerate()
+        .filter(|(_, genes)| genes.dense.is_some() || genes.sparse.is_some())
+        .map(|(index, genes)| Block {
+            position: index + 1,
+            dense: genes.dense.clone(),
+            sparse: genes.sparse.clone(),
+            dense_sparse_merger: genes.dense_sparse_merger,
+            fm_merger: genes.fm_merger,
+            merger_weight_bits: genes.merger_weight_bits.unwrap_or(32),
+            activation_bits: genes.activation_bits.unwrap_or(32),
+        })
+        .collect()
+}

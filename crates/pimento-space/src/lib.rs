@@ -1,0 +1,34 @@
+//! What may be chosen (TOML), what a choice means (network), what it asks of hardware (workload).
+//!
+//! [`SearchSpace`] is read from TOML, draws and changes [`Genotype`]s, and decodes them to a
+//! [`Design`]: a live [`Network`] and its hardware. [`lower`] turns a network into a workload.
+
+mod canonical;
+mod check;
+mod decode;
+mod describe;
+mod dlrm;
+mod genotype;
+mod layers;
+mod lowering;
+pub mod nasrec;
+mod network;
+mod sampling;
+mod size;
+mod space;
+mod space_file;
+
+pub use check::NetworkError;
+pub use decode::Design;
+pub use describe::SpaceDescription;
+pub use dlrm::dlrm_shaped;
+pub use genotype::{BlockGenes, Genotype};
+pub use layers::{Layer, LayerShape};
+pub use lowering::lower;
+pub use network::{
+    Block, DenseNode, DenseOperator, InputShape, MERGER_ROWS, Network, SparseNode, SparseOperator,
+    dot_product_rows,
+};
+pub use size::SpaceSize;
+pub use space::SearchSpace;
+pub use space_file::{DenseOperatorKind, SpaceError};

@@ -1,0 +1,404 @@
+//! What a network asks of hardware.
+//!
+//! SG is lowered in its reduced form: the zero padding of its operands costs nothing, since a
+//! mapper stores only the part of the matrix that acts. DP computes the triangle only. Precisions
+//! of 32 bits, which mean "not quantised" to the supernet, are priced as 16-bit fixed point, the
+//! widest format of the crossbars.
+
+use std::sync::Arc;
+
+use pimento_hardware::{ElementwiseFunction, EmbeddingTable, OpKind, Workload};
+
+use crate::network::{
+    Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode, SparseOperator,
+    dot_product_rows,
+};
+
+/// Widest fixed-point format.
+const MAX_BITS: u8 = 16;
+
+/// The workload of one inference of `network` with embedding tables of `table_rows` rows.
+///
+/// # Panics
+/// If there is not one table per field.
+pub fn lower(network: &Network, table_rows: &[u64]) -> Workload {
+    assert_eq!(
+        table_rows.len(),
+        network.input.fields,
+        "one table per field"
+    );
+    let tensors = network.last_tensor() + 1;
+    let mut lowering = Lowering {
+        network,
+        workload: Workload::with_capacity(64),
+        dense: vec![Vec::new(); tensors],
+        sparse: vec![Vec::new(); tensors],
+    };
+    lowering.gather(table_rows);
+    for block in &network.blocks {
+        lowering.block(block);
+    }
+    lowering.head();
+    lowering.workload
+}
+
+struct Lowering<'a> {
+    network: &'a Network,
+    workload: Workload,
+    /// Operators that make each dense tensor; none for the raw input.
+    dense: Vec<Vec<u16>>,
+    /// Operators that make each sparse tensor.
+    sparse: Vec<Vec<u16>>,
+}
+
+/// Where operators are put: block, bits of weights, bits of inputs.
+#[derive(Clone, Copy)]
+struct Place {
+    block: u16,
+    weight_bits: u8,
+    activation_bits: u8,
+}
+
+impl Place {
+    fn new(block: usize, weight_bits: u8, activation_bits: u8) -> Self {
+        Self {
+            block: block as u16,
+            weight_bits: weight_bits.min(MAX_BITS),
+            activation_bits: activation_bits.min(MAX_BITS),
+        }
+    }
+}
+
+impl Lowering<'_> {
+    fn gather(&mut self, table_rows: &[u64]) {
+        let width = self.network.embedding_dim as u16;
+        let bits = self.network.embedding_bits.min(32);
+        let table = |&rows: &u64| EmbeddingTable {
+            rows,
+            width,
+            bits,
+            lookups: 1,
+        };
+        let tables: Arc<[EmbeddingTable]> = table_rows.iter().map(table).collect();
+        let op = self
+            .workload
+            .push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
+        self.sparse[0] = vec![op];
+    }
+
+    fn block(&mut self, block: &Block) {
+        let sparse = block
+            .sparse
+            .as_ref()
+            .map(|node| self.sparse_operator(block, node));
+        let dense = block
+            .dense
+            .as_ref()
+            .map(|node| self.dense_operator(block, node));
+        let place = Place::new(
+            block.position,
+            block.merger_weight_bits,
+            block.activation_bits,
+        );
+        let dim = self.network.embedding_dim;
+        let mut rows = Vec::from_iter(sparse);
+        if let (Some(dense), true) = (dense, block.dense_sparse_merger) {
+            let width = self.network.dense_width(block.position);
+            let merged = if width == MERGER_ROWS * dim {
+                dense
+            } else {
+                self.normed(place, "ds.proj", [width, MERGER_ROWS * dim, 1], &[dense])
+            };
+            rows.push(merged);
+        }
+        if let Some(dense) = dense {
+            let output = match (sparse, block.fm_merger) {
+                (Some(sparse), true) => self.fm_merger(block, place, dense, sparse),
+                _ => dense,
+            };
+            self.dense[block.position] = vec![output];
+        }
+        self.sparse[block.position] = rows;
+    }
+
+    fn fm_merger(&mut self, block: &Block, place: Place, dense: u16, sparse: u16) -> u16 {
+        let dim = self.network.embedding_dim;
+        let rows = block.sparse.as_ref().map_or(0, |node| node.rows);
+        let width = self.network.dense_width(block.position);
+        let squares = (rows + 1) * dim;
+        let squared = self.elementwise(
+            place,
+            "fm.square",
+            ElementwiseFunction::Multiply,
+            squares,
+            &[sparse],
+        );
+        let sums = (2 * rows - 1) * dim;
+        let term = self.elementwise(place, "fm.sum", ElementwiseFunction::Add, sums, &[squared]);
+        let projected = if width == dim {
+            term
+        } else {
+            self.normed(place, "fm.proj", [dim, width, 1], &[term])
+        };
+        self.elementwise(
+            place,
+            "fm.add",
+            ElementwiseFunction::Add,
+            width,
+            &[dense, projected],
+        )
+    }
+
+    fn dense_operator(&mut self, block: &Block, node: &DenseNode) -> u16 {
+        let place = Place::new(block.position, node.weight_bits, block.activation_bits);
+        match &node.operator {
+            DenseOperator::FullyConnected { inputs } => {
+                let (width, ops) = self.dense_inputs(inputs);
+                let product = self.normed(place, "fc", [width, node.width, 1], &ops);
+                let relu = ElementwiseFunction::Relu;
+                self.elementwise(place, "fc.relu", relu, node.width, &[product])
+            }
+            DenseOperator::DotProduct {
+                dense_inputs,
+                sparse_inputs,
+            } => self.dot_product(place, node.width, dense_inputs, sparse_inputs),
+            DenseOperator::SigmoidGating { left, right } => {
+                self.sigmoid_gating(place, node.width, *left, *right)
+            }
+            DenseOperator::Sum { left, right } => self.sum(place, node.width, *left, *right),
+        }
+    }
+
+    fn dot_product(
+        &mut self,
+        place: Place,
+        width: usize,
+        dense: &[usize],
+        sparse: &[usize],
+    ) -> u16 {
+        let dim = self.network.embedding_dim;
+        let ((inputs, dense_ops), (rows, sparse_ops)) =
+            (self.dense_inputs(dense), self.sparse_inputs(sparse));
+        let m = dot_product_rows(width);
+        let mut operands = if inputs == dim {
+            dense_ops
+        } else {
+            vec![self.normed(place, "dp.dense_proj", [inputs, dim, 1], &dense_ops)]
+        };
+        if rows == m {
+            operands.extend(sparse_ops);
+        } else {
+            operands.push(self.normed(place, "dp.sparse_inp_proj", [rows, m, dim], &sparse_ops));
+        }
+        let pairs = m * (m + 1) / 2;
+        let products = self.product(place, "dp.bmm", pairs * dim, pairs, &operands);
+        self.normed(place, "dp.out_proj", [pairs, width, 1], &[products])
+    }
+
+    fn sigmoid_gating(&mut self, place: Place, width: usize, left: usize, right: usize) -> u16 {
+        let (left_width, left_ops) = self.dense_inputs(&[left]);
+        let (right_width, right_ops) = self.dense_inputs(&[right]);
+        let gate = self.mvm(place, "sg.self", [left_width, right_width, 1], &left_ops);
+        let sigmoid = ElementwiseFunction::Sigmoid;
+        let gate = self.elementwise(place, "sg.sigmoid", sigmoid, right_width, &[gate]);
+        let operands: Vec<u16> = std::iter::once(gate).chain(right_ops).collect();
+        let multiply = ElementwiseFunction::Multiply;
+        let gated = self.elementwise(place, "sg.multiply", multiply, right_width, &operands);
+        if left_width.max(right_width) == width {
+            return self.norm(place, "sg.norm", 1, width, gated);
+        }
+        self.normed(place, "sg.proj", [right_width, width, 1], &[gated])
+    }
+
+    fn sum(&mut self, place: Place, width: usize, left: usize, right: usize) -> u16 {
+        let (left_width, mut ops) = self.dense_inputs(&[left]);
+        let (right_width, right_ops) = self.dense_inputs(&[right]);
+        ops.extend(right_ops);
+        let (narrow, wide) = (left_width.min(right_width), left_width.max(right_width));
+        let sum = self.elementwise(place, "sum.add", ElementwiseFunction::Add, narrow, &ops);
+        if wide == width {
+            return self.norm(place, "sum.norm", 1, width, sum);
+        }
+        self.normed(place, "sum.proj", [wide, width, 1], &[sum])
+    }
+
+    fn sparse_operator(&mut self, block: &Block, node: &SparseNode) -> u16 {
+        let place = Place::new(block.position, node.weight_bits, block.activation_bits);
+        let (rows, ops) = self.sparse_inputs(&node.inputs);
+        let dim = self.network.embedding_dim;
+        match node.operator {
+            SparseOperator::Linear => {
+                let product = self.normed(place, "efc", [rows, node.rows, dim], &ops);
+                let relu = ElementwiseFunction::Relu;
+                self.elementwise(place, "efc.relu", relu, node.rows * dim, &[product])
+            }
+            SparseOperator::Attention => self.attention(place, rows, node.rows, &ops),
+        }
+    }
+
+    fn attention(&mut self, place: Place, inputs: usize, rows: usize, ops: &[u16]) -> u16 {
+        const HEADS: usize = 8;
+        let dim = self.network.embedding_dim;
+        let values = rows * dim;
+        let projected = self.normed(place, "attn.proj", [inputs, rows, dim], ops);
+        let packed = self.mvm(place, "attn.qkv", [dim, 3 * dim, rows], &[projected]);
+        let pairs = HEADS * rows * rows;
+        let scores = self.product(place, "attn.scores", rows * values, pairs, &[packed]);
+        let softmax = ElementwiseFunction::Softmax;
+        let weights = self.elementwise(place, "attn.softmax", softmax, pairs, &[scores]);
+        let context = self.product(
+            place,
+            "attn.context",
+            rows * values,
+            values,
+            &[weights, packed],
+        );
+        let out = self.mvm(place, "attn.out", [dim, dim, rows], &[context]);
+        let add = ElementwiseFunction::Add;
+        let sum = self.elementwise(place, "attn.residual", add, values, &[out, projected]);
+        let first = self.always_norm(place, "attn.norm1", rows, dim, sum);
+        let hidden = self.mvm(place, "attn.fc1", [dim, dim, rows], &[first]);
+        let relu = ElementwiseFunction::Relu;
+        let hidden = self.elementwise(place, "attn.relu", relu, values, &[hidden]);
+        let output = self.mvm(place, "attn.fc2", [dim, dim, rows], &[hidden]);
+        let sum = self.elementwise(place, "attn.residual2", add, values, &[output, first]);
+        self.always_norm(place, "attn.norm2", rows, dim, sum)
+    }
+
+    fn head(&mut self) {
+        let last = self.network.last_tensor();
+        let bits = self
+            .network
+            .blocks
+            .last()
+            .map_or(MAX_BITS, |block| block.activation_bits);
+        let place = Place::new(last + 1, self.network.head_weight_bits, bits);
+        let inputs: Vec<u16> = [&self.dense[last][..], &self.sparse[last][..]].concat();
+        let logit = self.mvm(place, "head", [self.network.head_width(), 1, 1], &inputs);
+        self.elementwise(
+            place,
+            "head.sigmoid",
+            ElementwiseFunction::Sigmoid,
+            1,
+            &[logit],
+        );
+    }
+
+    fn dense_inputs(&self, tensors: &[usize]) -> (usize, Vec<u16>) {
+        let width = tensors
+            .iter()
+            .map(|&tensor| self.network.dense_width(tensor))
+            .sum();
+        (
+            width,
+            tensors
+                .iter()
+                .flat_map(|&tensor| self.dense[tensor].iter().copied())
+                .collect(),
+        )
+    }
+
+    fn sparse_inputs(&self, tensors: &[usize]) -> (usize, Vec<u16>) {
+        let rows = tensors
+            .iter()
+            .map(|&tensor| self.network.sparse_rows(tensor))
+            .sum();
+        (
+            rows,
+            tensors
+                .iter()
+                .flat_map(|&tensor| self.sparse[tensor].iter().copied())
+                .collect(),
+        )
+    }
+
+    /// A matrix of [inputs, outputs, vectors] and the norm after it where the network has norms.
+    fn normed(&mut self, place: Place, layer: &'static str, sizes: [usize; 3], ops: &[u16]) -> u16 {
+        let product = self.mvm(place, layer, sizes, ops);
+        self.norm(place, "norm", sizes[2], sizes[1], product)
+    }
+
+    fn mvm(&mut self, place: Place, layer: &'static str, sizes: [usize; 3], ops: &[u16]) -> u16 {
+        let [rows, cols, vectors] = sizes.map(|size| size as u32);
+        let Place {
+            weight_bits,
+            activation_bits,
+            ..
+        } = place;
+        let kind = OpKind::StaticMvm {
+            rows,
+            cols,
+            vectors,
+            weight_bits,
+            activation_bits,
+        };
+        self.workload.push(place.block, layer, kind, ops)
+    }
+
+    fn product(
+        &mut self,
+        place: Place,
+        layer: &'static str,
+        macs: usize,
+        outputs: usize,
+        ops: &[u16],
+    ) -> u16 {
+        let activation_bits = place.activation_bits;
+        let (macs, outputs) = (macs as u64, outputs as u32);
+        let kind = OpKind::DynamicProduct {
+            macs,
+            outputs,
+            activation_bits,
+        };
+        self.workload.push(place.block, layer, kind, ops)
+    }
+
+    fn elementwise(
+        &mut self,
+        place: Place,
+        layer: &'static str,
+        function: ElementwiseFunction,
+        elements: usize,
+        ops: &[u16],
+    ) -> u16 {
+        let (elements, activation_bits) = (elements as u32, place.activation_bits);
+        let kind = OpKind::Elementwise {
+            function,
+            elements,
+            activation_bits,
+        };
+        self.workload.push(place.block, layer, kind, ops)
+    }
+
+    fn norm(
+        &mut self,
+        place: Place,
+        layer: &'static str,
+        vectors: usize,
+        width: usize,
+        op: u16,
+    ) -> u16 {
+        if !self.network.layer_norm {
+            return op;
+        }
+        self.always_norm(place, layer, vectors, width, op)
+    }
+
+    fn always_norm(
+        &mut self,
+        place: Place,
+        layer: &'static str,
+        vectors: usize,
+        width: usize,
+        op: u16,
+    ) -> u16 {
+        let (vectors, width) = (vectors as u32, width as u32);
+        let activation_bits = place.activation_bits;
+        let kind = OpKind::Normalisation {
+            vectors,
+            width,
+            activation_bits,
+        };
+        self.workload.push(place.block, layer, kind, &[op])
+    }
+}

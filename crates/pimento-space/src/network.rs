@@ -1,0 +1,183 @@
+//! A decoded network: every shape known, dead blocks and dead operators gone.
+
+use serde::{Deserialize, Serialize};
+
+/// A live network. Tensor 0 is the raw input, tensor `b` the output of the block at position `b`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Shapes of tensor 0.
+    pub input: InputShape,
+    /// Width of every embedding row and of every row of a sparse tensor.
+    pub embedding_dim: usize,
+    /// Whether a layer normalisation follows every matrix product except SG's, attention's and the
+    /// head's. Attention's two norms exist always.
+    pub layer_norm: bool,
+    /// The live blocks in ascending position; the last one feeds the head. Without blocks the head
+    /// reads the inputs themselves: a logistic regression.
+    pub blocks: Vec<Block>,
+    /// Precision of the head's weights; 32 means not quantised.
+    pub head_weight_bits: u8,
+    /// Precision of the embedding rows; 32 means not quantised.
+    pub embedding_bits: u8,
+}
+
+/// Shapes of a network's inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputShape {
+    /// Values of the dense input, at least one.
+    pub dense_dim: usize,
+    /// Categorical fields, at least one.
+    pub fields: usize,
+}
+
+/// A live block; at least one of its operators is live.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Block {
+    /// Position in the space, from 1.
+    pub position: usize,
+    /// The dense operator, if anything reads its output.
+    pub dense: Option<DenseNode>,
+    /// The sparse operator, if anything reads its output.
+    pub sparse: Option<SparseNode>,
+    /// Whether the dense operator's output (before the FM term) is projected to 8 more rows of the
+    /// sparse output. Only if both operators are live.
+    pub dense_sparse_merger: bool,
+    /// Whether the FM term of the sparse operator's output (before merger rows) is added to the
+    /// dense output. Only if both operators are live.
+    pub fm_merger: bool,
+    /// Precision of the mergers' weights; 32 means not quantised.
+    pub merger_weight_bits: u8,
+    /// Precision of the inputs of every matrix product and interaction of the block; 32 means not
+    /// quantised.
+    pub activation_bits: u8,
+}
+
+/// A live dense operator.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenseNode {
+    /// What it computes, from which tensors.
+    pub operator: DenseOperator,
+    /// Output width d.
+    pub width: usize,
+    /// Precision of its weights; 32 means not quantised.
+    pub weight_bits: u8,
+}
+
+/// The dense operators. Lists of tensors are ascending and without repeats.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DenseOperator {
+    /// FC: ReLU of a linear layer over the concatenated dense inputs.
+    FullyConnected {
+        /// Dense tensors read.
+        inputs: Vec<usize>,
+    },
+    /// DP: pairwise dot products of projected rows, projected to the output width.
+    DotProduct {
+        /// Dense tensors read.
+        dense_inputs: Vec<usize>,
+        /// Sparse tensors read.
+        sparse_inputs: Vec<usize>,
+    },
+    /// SG: the sigmoid of a linear layer of `left` gates `right`.
+    SigmoidGating {
+        /// Dense tensor that makes the gate.
+        left: usize,
+        /// Dense tensor that is gated.
+        right: usize,
+    },
+    /// Sum of two zero-padded dense tensors.
+    Sum {
+        /// Dense tensor, not greater than `right`.
+        left: usize,
+        /// Dense tensor.
+        right: usize,
+    },
+}
+
+/// A live sparse operator.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SparseNode {
+    /// What it computes.
+    pub operator: SparseOperator,
+    /// Sparse tensors read, ascending, without repeats.
+    pub inputs: Vec<usize>,
+    /// Output rows s, merger rows not counted.
+    pub rows: usize,
+    /// Precision of its weights; 32 means not quantised.
+    pub weight_bits: u8,
+}
+
+/// The sparse operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SparseOperator {
+    /// EFC: ReLU of a linear layer over the row axis.
+    Linear,
+    /// Attn: a row projection and one transformer layer.
+    Attention,
+}
+
+/// Rows that a dense→sparse merger appends.
+pub const MERGER_ROWS: usize = 8;
+
+impl Network {
+    /// The block at a position, if it is live.
+    pub fn block(&self, position: usize) -> Option<&Block> {
+        self.blocks
+            .binary_search_by_key(&position, |block| block.position)
+            .ok()
+            .map(|index| &self.blocks[index])
+    }
+
+    /// The tensor that feeds the head: that of the last block, or the input.
+    pub fn last_tensor(&self) -> usize {
+        self.blocks.last().map_or(0, |block| block.position)
+    }
+
+    /// Width of dense tensor `tensor`; 0 if its operator is dead.
+    pub fn dense_width(&self, tensor: usize) -> usize {
+        if tensor == 0 {
+            return self.input.dense_dim;
+        }
+        self.block(tensor)
+            .and_then(|block| block.dense.as_ref())
+            .map_or(0, |node| node.width)
+    }
+
+    /// Rows of sparse tensor `tensor`, merger rows included; 0 if its operator is dead.
+    pub fn sparse_rows(&self, tensor: usize) -> usize {
+        if tensor == 0 {
+            return self.input.fields;
+        }
+        self.block(tensor).map_or(0, Block::sparse_rows)
+    }
+
+    /// Input width of the head: the last block's dense output and its flattened sparse output.
+    pub fn head_width(&self) -> usize {
+        let last = self.last_tensor();
+        self.dense_width(last) + self.embedding_dim * self.sparse_rows(last)
+    }
+}
+
+impl Block {
+    /// Rows of the sparse output, merger rows included.
+    pub fn sparse_rows(&self) -> usize {
+        let own = self.sparse.as_ref().map_or(0, |node| node.rows);
+        own + if self.dense_sparse_merger {
+            MERGER_ROWS
+        } else {
+            0
+        }
+    }
+}
+
+/// Rows m that DP's row projection makes for output width `width`: round(√(2·width)).
+pub fn dot_product_rows(width: usize) -> usize {
+    (2.0 * width as f64).sqrt().round() as usize
+}

@@ -1,0 +1,306 @@
+//! Drawing genotypes and changing them.
+
+use pimento_hardware::{ChipDesign, Hardware, MemoryDesign};
+use rand::{Rng, RngExt, seq::index};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    canonical::{canonical_blocks, outputs_read},
+    genotype::{BlockGenes, Genotype, RawBlock},
+    network::DenseOperator,
+    space::{HardwareMenus, SearchSpace},
+    space_file::DenseOperatorKind,
+};
+
+/// Mutations that are tried until one changes the design.
+const TRIES: usize = 64;
+
+/// Kinds of genes of a block: how many a mutation chooses among.
+const BLOCK_GENES: usize = 13;
+
+/// Genes of the hardware.
+const HARDWARE_GENES: usize = 11;
+
+impl SearchSpace {
+    /// A random genotype, as NASRec's search draws its first population: every choice uniform, the
+    /// number of connections uniform from 1 to the limit.
+    pub fn sample(&self, rng: &mut ChaCha8Rng) -> Genotype {
+        let blocks: Vec<RawBlock> = (1..=self.network.blocks)
+            .map(|block| self.random_block(block, rng))
+            .collect();
+        self.genotype(&blocks, self.random_globals(rng))
+    }
+
+    /// A random genotype for one step of supernet training.
+    ///
+    /// The number of connections is 1 plus a binomial of the others with probability ½, as NASRec
+    /// trains. With probability `full_path`, all blocks read all earlier tensors; with the same
+    /// probability, independently for each block, the block is as large as can be: the widest, with
+    /// most rows and both mergers. (NASRec's full path sums all operators; here a block has one,
+    /// drawn uniformly.)
+    pub fn sample_training_genotype(&self, full_path: f64, rng: &mut ChaCha8Rng) -> Genotype {
+        let reads_all = rng.random_bool(full_path.clamp(0.0, 1.0));
+        let mut blocks = Vec::with_capacity(self.network.blocks);
+        for position in 1..=self.network.blocks {
+            let mut block = self.random_block(position, rng);
+            if reads_all {
+                block.dense_inputs = (0..position).collect();
+                block.sparse_inputs = (0..position).collect();
+            } else {
+                block.dense_inputs = self.binomial_connections(position, rng);
+                block.sparse_inputs = self.binomial_connections(position, rng);
+            }
+            if rng.random_bool(full_path.clamp(0.0, 1.0)) {
+                block.width = self.max_width();
+                block.rows = self.max_rows();
+                block.dense_sparse_merger = self.network.dense_sparse_merger.contains(&true);
+                block.fm_merger = self.network.fm_merger.contains(&true);
+            }
+            blocks.push(block);
+        }
+        self.genotype(&blocks, self.random_globals(rng))
+    }
+
+    /// A genotype in which about `strength` genes differ. Genes that come alive are drawn anew. At
+    /// least one gene that matters changes, unless the space has no other design nearby.
+    pub fn mutate(&self, genotype: &Genotype, strength: usize, rng: &mut ChaCha8Rng) -> Genotype {
+        let mut mutant = genotype.clone();
+        for _ in 0..TRIES {
+            let mut blocks = self.revive(genotype, rng);
+            let mut globals = Globals::of(genotype);
+            for _ in 0..strength.max(1) {
+                self.mutate_gene(&mut blocks, &mut globals, rng);
+            }
+            mutant = self.genotype(&blocks, globals);
+            if mutant != *genotype {
+                break;
+            }
+        }
+        mutant
+    }
+
+    /// A genotype whose blocks come whole from one parent or the other, and whose hardware does
+    /// too, so that what fits together stays together. Genes that come alive are drawn anew.
+    pub fn crossover(&self, a: &Genotype, b: &Genotype, rng: &mut ChaCha8Rng) -> Genotype {
+        let (one, other) = (self.revive(a, rng), self.revive(b, rng));
+        let blocks: Vec<RawBlock> = one
+            .into_iter()
+            .zip(other)
+            .map(|(one, other)| if rng.random() { one } else { other })
+            .collect();
+        let mut pick = || if rng.random() { a } else { b };
+        let globals = Globals {
+            head_weight_bits: pick().head_weight_bits,
+            embedding_bits: pick().embedding_bits,
+            hardware: pick().hardware,
+        };
+        self.genotype(&blocks, globals)
+    }
+
+    fn genotype(&self, blocks: &[RawBlock], globals: Globals) -> Genotype {
+        Genotype {
+            blocks: canonical_blocks(blocks, self.network.embedding_dim),
+            head_weight_bits: globals.head_weight_bits,
+            embedding_bits: globals.embedding_bits,
+            hardware: globals.hardware,
+        }
+    }
+
+    fn random_block(&self, position: usize, rng: &mut ChaCha8Rng) -> RawBlock {
+        let (network, precision) = (&self.network, &self.precision);
+        RawBlock {
+            dense_operator: pick(&network.dense_operators, rng),
+            sparse_operator: pick(&network.sparse_operators, rng),
+            width: pick(&network.dense_widths, rng),
+            rows: pick(&network.sparse_rows, rng),
+            dense_sparse_merger: pick(&network.dense_sparse_merger, rng),
+            fm_merger: pick(&network.fm_merger, rng),
+            dense_inputs: self.uniform_connections(position, rng),
+            sparse_inputs: self.uniform_connections(position, rng),
+            left: rng.random_range(0..position),
+            right: rng.random_range(0..position),
+            dense_weight_bits: pick(&precision.dense_weight_bits, rng),
+            sparse_weight_bits: pick(&precision.sparse_weight_bits, rng),
+            merger_weight_bits: pick(&precision.merger_weight_bits, rng),
+            activation_bits: pick(&precision.activation_bits, rng),
+        }
+    }
+
+    fn random_globals(&self, rng: &mut ChaCha8Rng) -> Globals {
+        Globals {
+            head_weight_bits: pick(&self.precision.head_weight_bits, rng),
+            embedding_bits: pick(&self.precision.embedding_bits, rng),
+            hardware: self.hardware.sample(rng),
+        }
+    }
+
+    /// All genes of a genotype: the live ones as they are, the others drawn anew.
+    fn revive(&self, genotype: &Genotype, rng: &mut ChaCha8Rng) -> Vec<RawBlock> {
+        let (dense_is_read, sparse_is_read) = outputs_read(&genotype.blocks);
+        let blocks = genotype.blocks.iter().enumerate();
+        blocks
+            .map(|(index, genes)| {
+                let mut block = self.random_block(index + 1, rng);
+                revive_operators(&mut block, genes);
+                // A flag is a choice only where the tensor that it adds to is read.
+                if sparse_is_read[index + 1] {
+                    block.dense_sparse_merger = genes.dense_sparse_merger;
+                }
+                if dense_is_read[index + 1] {
+                    block.fm_merger = genes.fm_merger;
+                }
+                block.merger_weight_bits =
+                    genes.merger_weight_bits.unwrap_or(block.merger_weight_bits);
+                block.activation_bits = genes.activation_bits.unwrap_or(block.activation_bits);
+                block
+            })
+            .collect()
+    }
+
+    /// Draws one gene anew: of a block, or, as often as one block's, of the hardware or the global
+    /// precisions.
+    fn mutate_gene(&self, blocks: &mut [RawBlock], globals: &mut Globals, rng: &mut ChaCha8Rng) {
+        let index = rng.random_range(0..=blocks.len());
+        let Some(block) = blocks.get_mut(index) else {
+            match rng.random_range(0..HARDWARE_GENES + 2) {
+                0 => globals.head_weight_bits = pick(&self.precision.head_weight_bits, rng),
+                1 => globals.embedding_bits = pick(&self.precision.embedding_bits, rng),
+                gene => self.hardware.redraw(gene - 2, &mut globals.hardware, rng),
+            }
+            return;
+        };
+        let new = self.random_block(index + 1, rng);
+        match rng.random_range(0..BLOCK_GENES) {
+            0 => block.dense_inputs = new.dense_inputs,
+            1 => block.sparse_inputs = new.sparse_inputs,
+            2 => block.left = new.left,
+            3 => block.right = new.right,
+            4 => {
+                block.dense_operator = new.dense_operator;
+                block.sparse_operator = new.sparse_operator;
+            }
+            5 => block.width = new.width,
+            6 => block.rows = new.rows,
+            7 => block.dense_sparse_merger = new.dense_sparse_merger,
+            8 => block.fm_merger = new.fm_merger,
+            9 => block.dense_weight_bits = new.dense_weight_bits,
+            10 => block.sparse_weight_bits = new.sparse_weight_bits,
+            11 => block.merger_weight_bits = new.merger_weight_bits,
+            _ => block.activation_bits = new.activation_bits,
+        }
+    }
+
+    fn uniform_connections(&self, position: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let count = rng.random_range(1..=position.min(self.network.max_connections));
+        connections(position, count, rng)
+    }
+
+    fn binomial_connections(&self, position: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let others = position.min(self.network.max_connections) - 1;
+        let count = 1 + (0..others).filter(|_| rng.random()).count();
+        connections(position, count, rng)
+    }
+}
+
+/// Copies the genes of live operators.
+fn revive_operators(block: &mut RawBlock, genes: &BlockGenes) {
+    if let Some(node) = &genes.dense {
+        block.width = node.width;
+        block.dense_weight_bits = node.weight_bits;
+        match &node.operator {
+            DenseOperator::FullyConnected { inputs } => {
+                block.dense_operator = DenseOperatorKind::FullyConnected;
+                block.dense_inputs.clone_from(inputs);
+            }
+            DenseOperator::DotProduct {
+                dense_inputs,
+                sparse_inputs,
+            } => {
+                block.dense_operator = DenseOperatorKind::DotProduct;
+                block.dense_inputs.clone_from(dense_inputs);
+                block.sparse_inputs.clone_from(sparse_inputs);
+            }
+            DenseOperator::SigmoidGating { left, right } => {
+                block.dense_operator = DenseOperatorKind::SigmoidGating;
+                (block.left, block.right) = (*left, *right);
+            }
+            DenseOperator::Sum { left, right } => {
+                block.dense_operator = DenseOperatorKind::Sum;
+                (block.left, block.right) = (*left, *right);
+            }
+        }
+    }
+    if let Some(node) = &genes.sparse {
+        block.sparse_operator = node.operator;
+        block.sparse_inputs.clone_from(&node.inputs);
+        block.rows = node.rows;
+        block.sparse_weight_bits = node.weight_bits;
+    }
+}
+
+/// Genes outside the blocks.
+struct Globals {
+    head_weight_bits: u8,
+    embedding_bits: u8,
+    hardware: Hardware,
+}
+
+impl Globals {
+    fn of(genotype: &Genotype) -> Self {
+        Self {
+            head_weight_bits: genotype.head_weight_bits,
+            embedding_bits: genotype.embedding_bits,
+            hardware: genotype.hardware,
+        }
+    }
+}
+
+impl HardwareMenus {
+    fn sample(&self, rng: &mut ChaCha8Rng) -> Hardware {
+        Hardware {
+            chip: ChipDesign {
+                crossbar_rows: pick(&self.crossbar_rows, rng),
+                crossbar_cols: pick(&self.crossbar_cols, rng),
+                cell_bits: pick(&self.cell_bits, rng),
+                dac_bits: pick(&self.dac_bits, rng),
+                adc_bits: pick(&self.adc_bits, rng),
+                crossbars_per_pe: pick(&self.crossbars_per_pe, rng),
+                pes_per_tile: pick(&self.pes_per_tile, rng),
+                replication: pick(&self.replication, rng),
+            },
+            memory: MemoryDesign {
+                standard: pick(&self.memory_standard, rng),
+                pim_level: pick(&self.pim_level, rng),
+                channels: pick(&self.memory_channels, rng),
+            },
+        }
+    }
+
+    fn redraw(&self, gene: usize, hardware: &mut Hardware, rng: &mut ChaCha8Rng) {
+        let new = self.sample(rng);
+        let (chip, memory) = (&mut hardware.chip, &mut hardware.memory);
+        match gene {
+            0 => chip.crossbar_rows = new.chip.crossbar_rows,
+            1 => chip.crossbar_cols = new.chip.crossbar_cols,
+            2 => chip.cell_bits = new.chip.cell_bits,
+            3 => chip.dac_bits = new.chip.dac_bits,
+            4 => chip.adc_bits = new.chip.adc_bits,
+            5 => chip.crossbars_per_pe = new.chip.crossbars_per_pe,
+            6 => chip.pes_per_tile = new.chip.pes_per_tile,
+            7 => chip.replication = new.chip.replication,
+            8 => memory.standard = new.memory.standard,
+            9 => memory.pim_level = new.memory.pim_level,
+            _ => memory.channels = new.memory.channels,
+        }
+    }
+}
+
+fn connections(position: usize, count: usize, rng: &mut impl Rng) -> Vec<usize> {
+    let mut chosen = index::sample(rng, position, count).into_vec();
+    chosen.sort_unstable();
+    chosen
+}
+
+fn pick<T: Copy>(menu: &[T], rng: &mut impl Rng) -> T {
+    menu[rng.random_range(0..menu.len())]
+}

@@ -1,0 +1,243 @@
+//! A search space: every menu checked.
+
+use pimento_hardware::{MemoryStandard, PimLevel};
+
+use crate::{
+    network::SparseOperator,
+    space_file::{
+        DenseOperatorKind, HardwareSection, PrecisionSection, SpaceError, SpaceFile, menu, number,
+    },
+};
+
+/// The built-in spaces.
+const PRESETS: [(&str, &str); 4] = [
+    (
+        "quickstart",
+        include_str!("../../../search_spaces/quickstart.toml"),
+    ),
+    (
+        "nasrec-small",
+        include_str!("../../../search_spaces/nasrec-small.toml"),
+    ),
+    (
+        "nasrec-full",
+        include_str!("../../../search_spaces/nasrec-full.toml"),
+    ),
+    (
+        "autorac",
+        include_str!("../../../search_spaces/autorac.toml"),
+    ),
+];
+
+/// Heads of attention; they divide the embedding width among them.
+const ATTENTION_HEADS: usize = 8;
+
+/// What may be chosen. Every menu has at least one value and none twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchSpace {
+    pub(crate) name: String,
+    pub(crate) network: NetworkMenus,
+    pub(crate) precision: PrecisionMenus,
+    pub(crate) hardware: HardwareMenus,
+}
+
+/// Choices about the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NetworkMenus {
+    pub(crate) blocks: usize,
+    pub(crate) embedding_dim: usize,
+    pub(crate) layer_norm: bool,
+    pub(crate) max_connections: usize,
+    pub(crate) dense_operators: Vec<DenseOperatorKind>,
+    pub(crate) sparse_operators: Vec<SparseOperator>,
+    pub(crate) dense_widths: Vec<usize>,
+    pub(crate) sparse_rows: Vec<usize>,
+    pub(crate) dense_sparse_merger: Vec<bool>,
+    pub(crate) fm_merger: Vec<bool>,
+}
+
+/// Choices about precision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PrecisionMenus {
+    pub(crate) dense_weight_bits: Vec<u8>,
+    pub(crate) sparse_weight_bits: Vec<u8>,
+    pub(crate) merger_weight_bits: Vec<u8>,
+    pub(crate) activation_bits: Vec<u8>,
+    pub(crate) head_weight_bits: Vec<u8>,
+    pub(crate) embedding_bits: Vec<u8>,
+}
+
+/// Choices about hardware.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HardwareMenus {
+    pub(crate) crossbar_rows: Vec<u16>,
+    pub(crate) crossbar_cols: Vec<u16>,
+    pub(crate) cell_bits: Vec<u8>,
+    pub(crate) dac_bits: Vec<u8>,
+    pub(crate) adc_bits: Vec<u8>,
+    pub(crate) crossbars_per_pe: Vec<u16>,
+    pub(crate) pes_per_tile: Vec<u16>,
+    pub(crate) replication: Vec<u16>,
+    pub(crate) memory_standard: Vec<MemoryStandard>,
+    pub(crate) pim_level: Vec<PimLevel>,
+    pub(crate) memory_channels: Vec<u16>,
+}
+
+impl SearchSpace {
+    /// Reads a space from TOML.
+    pub fn parse(text: &str) -> Result<Self, SpaceError> {
+        let file: SpaceFile = toml::from_str(text).map_err(|error| SpaceError::Toml {
+            message: error.message().to_owned(),
+            span: error.span(),
+        })?;
+        Ok(Self {
+            network: NetworkMenus::check(&file)?,
+            precision: PrecisionMenus::check(&file.precision)?,
+            hardware: HardwareMenus::check(&file.hardware)?,
+            name: file.name,
+        })
+    }
+
+    /// The built-in space of that name.
+    pub fn preset(name: &str) -> Option<Self> {
+        let (_, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
+        Some(Self::parse(text).expect("built-in spaces are checked by a test"))
+    }
+
+    /// Names of the built-in spaces.
+    pub fn preset_names() -> Vec<&'static str> {
+        PRESETS.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Choice blocks.
+    pub fn block_count(&self) -> usize {
+        self.network.blocks
+    }
+
+    /// Largest dense width.
+    pub fn max_width(&self) -> usize {
+        self.network.dense_widths.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Largest number of sparse rows, merger rows not counted.
+    pub fn max_rows(&self) -> usize {
+        self.network.sparse_rows.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Width of an embedding row.
+    pub fn embedding_dim(&self) -> usize {
+        self.network.embedding_dim
+    }
+
+    /// Whether networks are normalised.
+    pub fn layer_norm(&self) -> bool {
+        self.network.layer_norm
+    }
+
+    /// Digest of every choice that shapes or trains the weights, as lower-case hex. Hardware menus
+    /// do not count.
+    pub fn fingerprint(&self) -> String {
+        let text = format!("{:?} {:?}", self.network, self.precision);
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+}
+
+impl NetworkMenus {
+    fn check(file: &SpaceFile) -> Result<Self, SpaceError> {
+        let has_attention = file
+            .sparse_operators
+            .get_ref()
+            .iter()
+            .any(|name| SparseOperator::from(*name) == SparseOperator::Attention);
+        let blocks = number("blocks", &file.blocks, |n| (1..=32).contains(&n), "1 to 32")?;
+        let is_dim = |n: usize| {
+            (1..=256).contains(&n) && (!has_attention || n.is_multiple_of(ATTENTION_HEADS))
+        };
+        let expected = "1 to 256, and a multiple of 8 where `attn` is an operator";
+        let max_connections = match &file.max_connections {
+            None => blocks,
+            Some(value) => number("max-connections", value, |n| n >= 1, "at least 1")?,
+        };
+        let sparse_operators = menu(
+            "sparse-operators",
+            &file.sparse_operators,
+            |_| true,
+            "operators",
+        )?;
+        let widths = "1 to 8192";
+        Ok(Self {
+            blocks,
+            embedding_dim: number("embedding-dim", &file.embedding_dim, is_dim, expected)?,
+            layer_norm: file.layer_norm,
+            max_connections,
+            dense_operators: menu(
+                "dense-operators",
+                &file.dense_operators,
+                |_| true,
+                "operators",
+            )?,
+            sparse_operators: sparse_operators.into_iter().map(Into::into).collect(),
+            dense_widths: menu("dense-widths", &file.dense_widths, is_size, widths)?,
+            sparse_rows: menu("sparse-rows", &file.sparse_rows, is_size, widths)?,
+            dense_sparse_merger: menu(
+                "dense-sparse-merger",
+                &file.dense_sparse_merger,
+                |_| true,
+                "booleans",
+            )?,
+            fm_merger: menu("fm-merger", &file.fm_merger, |_| true, "booleans")?,
+        })
+    }
+}
+
+impl PrecisionMenus {
+    fn check(file: &PrecisionSection) -> Result<Self, SpaceError> {
+        let is_bits = |bits: u8| (2..=16).contains(&bits) || bits == 32;
+        let expected = "2 to 16 bits, or 32 for no quantisation";
+        let bits = |key, values| menu(key, values, is_bits, expected);
+        Ok(Self {
+            dense_weight_bits: bits("dense-weight-bits", &file.dense_weight_bits)?,
+            sparse_weight_bits: bits("sparse-weight-bits", &file.sparse_weight_bits)?,
+            merger_weight_bits: bits("merger-weight-bits", &file.merger_weight_bits)?,
+            activation_bits: bits("activation-bits", &file.activation_bits)?,
+            head_weight_bits: bits("head-weight-bits", &file.head_weight_bits)?,
+            embedding_bits: bits("embedding-bits", &file.embedding_bits)?,
+        })
+    }
+}
+
+impl HardwareMenus {
+    fn check(file: &HardwareSection) -> Result<Self, SpaceError> {
+        let is_side = |n: u16| (8..=1024).contains(&n) && n.is_power_of_two();
+        let is_count = |n: u16| (1..=1024).contains(&n);
+        let (side, count) = ("a power of two from 8 to 1024", "1 to 1024");
+        let is_small = |bits: u8| (1..=8).contains(&bits);
+        Ok(Self {
+            crossbar_rows: menu("crossbar-rows", &file.crossbar_rows, is_side, side)?,
+            crossbar_cols: menu("crossbar-cols", &file.crossbar_cols, is_side, side)?,
+            cell_bits: menu("cell-bits", &file.cell_bits, is_small, "1 to 8 bits")?,
+            dac_bits: menu("dac-bits", &file.dac_bits, is_small, "1 to 8 bits")?,
+            adc_bits: menu(
+                "adc-bits",
+                &file.adc_bits,
+                |b| (1..=16).contains(&b),
+                "1 to 16 bits",
+            )?,
+            crossbars_per_pe: menu("crossbars-per-pe", &file.crossbars_per_pe, is_count, count)?,
+            pes_per_tile: menu("pes-per-tile", &file.pes_per_tile, is_count, count)?,
+            replication: menu("replication", &file.replication, is_count, count)?,
+            memory_standard: menu("memory-standard", &file.memory_standard, |_| true, "names")?,
+            pim_level: menu("pim-level", &file.pim_level, |_| true, "names")?,
+            memory_channels: menu("memory-channels", &file.memory_channels, is_count, count)?,
+        })
+    }
+}
+
+fn is_size(size: usize) -> bool {
+    (1..=8192).contains(&size)
+}

@@ -1,0 +1,181 @@
+//! Embedding tables: plain memory outside autodiff, read and updated by touched rows only.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::{
+    adagrad::Adagrad,
+    quantise::{FULL_PRECISION_BITS, quantise_group},
+};
+
+/// Stream numbers of embedding tables lie above those of layers.
+const FIRST_STREAM: u64 = 1 << 32;
+
+/// One table per categorical field.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct EmbeddingTables {
+    pub(crate) dim: usize,
+    pub(crate) tables: Vec<Table>,
+}
+
+/// Rows and one Adagrad accumulator per value, both of shape [rows, dim].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Table {
+    pub(crate) values: Vec<f32>,
+    pub(crate) accumulators: Vec<f32>,
+}
+
+/// Gradients of the rows of one table that a batch touched: row numbers, ascending, and their
+/// gradients one after another.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct RowGradients {
+    rows: Vec<u32>,
+    gradients: Vec<f32>,
+}
+
+impl EmbeddingTables {
+    /// Tables drawn from a normal distribution of deviation √(2 / (rows + dim)), as NASRec does.
+    /// A table's values depend on `seed` and its position only.
+    pub(crate) fn init(table_rows: &[u32], dim: usize, seed: u64) -> Self {
+        let tables = table_rows
+            .par_iter()
+            .enumerate()
+            .map(|(field, &rows)| Table::init(field, rows as usize, dim, seed))
+            .collect();
+        Self { dim, tables }
+    }
+
+    /// The rows of `indices` (shape [samples, fields]) rounded to `bits` bits, one scale per row.
+    /// Shape [samples, dim, fields].
+    pub(crate) fn gather(&self, indices: &[u32], bits: u8) -> Vec<f32> {
+        let fields = self.tables.len();
+        let mut gathered = vec![0.0; indices.len() * self.dim];
+        let mut buffer = vec![0.0; self.dim];
+        for (sample, out) in indices.chunks(fields).zip(gathered.chunks_mut(fields * self.dim)) {
+            for (field, (&row, table)) in sample.iter().zip(&self.tables).enumerate() {
+                let first = row as usize * self.dim;
+                buffer.copy_from_slice(&table.values[first..first + self.dim]);
+                if bits < FULL_PRECISION_BITS {
+                    quantise_group(&mut buffer, bits);
+                }
+                for (value, out) in buffer.iter().zip(out[field..].iter_mut().step_by(fields)) {
+                    *out = *value;
+                }
+            }
+        }
+        gathered
+    }
+
+    /// Adds up the gradients of equal rows. `shards` are consecutive parts of a batch, each with
+    /// its indices [samples, fields] and gradients [samples, dim, fields].
+    pub(crate) fn row_gradients(&self, shards: &[(&[u32], &[f32])]) -> Vec<RowGradients> {
+        (0..self.tables.len())
+            .into_par_iter()
+            .map(|field| self.row_gradients_of(field, shards))
+            .collect()
+    }
+
+    fn row_gradients_of(&self, field: usize, shards: &[(&[u32], &[f32])]) -> RowGradients {
+        let fields = self.tables.len();
+        let mut touched: Vec<(u32, u32, u32)> = Vec::new();
+        for (shard, (indices, _)) in shards.iter().enumerate() {
+            let rows = indices[field..].iter().step_by(fields).enumerate();
+            touched.extend(rows.map(|(sample, &row)| (row, shard as u32, sample as u32)));
+        }
+        touched.sort_unstable();
+        let mut sums = RowGradients::default();
+        for (row, shard, sample) in touched {
+            if sums.rows.last() != Some(&row) {
+                sums.rows.push(row);
+                sums.gradients.resize(sums.gradients.len() + self.dim, 0.0);
+            }
+            let first = sample as usize * self.dim * fields + field;
+            let gradient = shards[shard as usize].1[first..].iter().step_by(fields);
+            let last = sums.gradients.len() - self.dim;
+            for (sum, value) in sums.gradients[last..].iter_mut().zip(gradient) {
+                *sum += value;
+            }
+        }
+        sums
+    }
+
+    /// One optimiser step on the touched rows.
+    pub(crate) fn update(&mut self, gradients: &[RowGradients], adagrad: &Adagrad) {
+        let dim = self.dim;
+        self.tables.par_iter_mut().zip(gradients).for_each(|(table, gradients)| {
+            for (&row, gradient) in gradients.rows.iter().zip(gradients.gradients.chunks(dim)) {
+                let range = row as usize * dim..(row as usize + 1) * dim;
+                let values = &mut table.values[range.clone()];
+                adagrad.update(values, &mut table.accumulators[range], gradient);
+            }
+        });
+    }
+}
+
+impl RowGradients {
+    /// Sum of the squared gradients.
+    pub(crate) fn squared_norm(&self) -> f64 {
+        self.gradients.iter().map(|&value| f64::from(value) * f64::from(value)).sum()
+    }
+}
+
+impl Table {
+    fn init(field: usize, rows: usize, dim: usize, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(FIRST_STREAM + field as u64);
+        let deviation = (2.0 / (rows + dim) as f32).sqrt();
+        let values: Vec<f32> = (0..rows * dim).map(|_| deviation * normal(&mut rng)).collect();
+        let accumulators = vec![0.0; values.len()];
+        Self { values, accumulators }
+    }
+}
+
+/// A standard normal variate by the Box–Muller transform.
+fn normal(rng: &mut ChaCha8Rng) -> f32 {
+    let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
+    radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tables() -> EmbeddingTables {
+        EmbeddingTables::init(&[3, 5], 2, 7)
+    }
+
+    #[test]
+    fn gathers_transposed() {
+        let tables = tables();
+        let gathered = tables.gather(&[2, 4, 0, 1], 32);
+        let (first, second) = (&tables.tables[0].values, &tables.tables[1].values);
+        assert_eq!(gathered[..4], [first[4], second[8], first[5], second[9]]);
+        assert_eq!(gathered[4..], [first[0], second[2], first[1], second[3]]);
+    }
+
+    #[test]
+    fn equal_rows_add_up_and_others_stay() {
+        let mut tables = tables();
+        let before = tables.clone();
+        let shards: [(&[u32], &[f32]); 2] =
+            [(&[2, 4], &[1.0, 10.0, 2.0, 20.0]), (&[2, 1], &[3.0, 30.0, 4.0, 40.0])];
+        let gradients = tables.row_gradients(&shards);
+        assert_eq!(gradients[0], RowGradients { rows: vec![2], gradients: vec![4.0, 6.0] });
+        let expected = RowGradients { rows: vec![1, 4], gradients: vec![30.0, 40.0, 10.0, 20.0] };
+        assert_eq!(gradients[1], expected);
+        let adagrad = Adagrad { learning_rate: 1.0, epsilon: 0.0, gradient_scale: 1.0 };
+        tables.update(&gradients, &adagrad);
+        assert_eq!(tables.tables[0].values[..4], before.tables[0].values[..4]);
+        assert_eq!(tables.tables[0].values[4], before.tables[0].values[4] - 1.0);
+        assert_eq!(tables.tables[0].accumulators[4..], [16.0, 36.0]);
+    }
+
+    #[test]
+    fn deviation_follows_the_rows() {
+        let table = &EmbeddingTables::init(&[20_000], 16, 1).tables[0];
+        let sum: f32 = table.values.iter().map(|value| value * value).sum();
+        let deviation = (sum / table.values.len() as f32).sqrt();
+        assert!((deviation * (20_016.0_f32 / 2.0).sqrt() - 1.0).abs() < 0.01, "{deviation}");
+    }
+}

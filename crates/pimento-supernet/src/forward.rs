@@ -1,0 +1,260 @@
+//! The function that a network computes, from its inputs to the features that its head reads.
+//!
+//! Sparse tensors are kept transposed, shape [samples, embedding_dim, rows]: concatenation, linear
+//! layers and normalisation over rows then work on the last axis, where memory is contiguous.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Tensor, activation::relu};
+use pimento_space::{
+    Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode, SparseOperator,
+};
+
+use crate::{
+    fused::{Attention, Function, Triangle, apply},
+    layer::{LayerKey, LayerKind, last_position},
+    parameters::{LayerTensors, Parameters},
+    quantise::{FULL_PRECISION_BITS, quantise_activations},
+};
+
+/// Attention heads.
+const HEADS: usize = 8;
+
+/// The inputs of a batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Inputs {
+    /// Shape [samples, dense_dim].
+    pub(crate) dense: Tensor<2>,
+    /// Embedding rows, shape [samples, embedding_dim, fields].
+    pub(crate) sparse: Tensor<3>,
+}
+
+/// What the head reads: the last block's dense output and its flattened sparse output, shape
+/// [samples, head_width].
+pub(crate) fn features(network: &Network, parameters: &Parameters, inputs: Inputs) -> Tensor<2> {
+    let mut forward = Forward {
+        network,
+        parameters,
+        dense: BTreeMap::from([(0, inputs.dense)]),
+        sparse: BTreeMap::from([(0, inputs.sparse)]),
+    };
+    for block in &network.blocks {
+        forward.block(block);
+    }
+    let last = last_position(network);
+    let samples = forward.dense[&0].shape()[0];
+    let dense = forward.dense.remove(&last);
+    let sparse = forward.sparse.remove(&last);
+    let parts = dense
+        .into_iter()
+        .chain(sparse.map(|sparse| sparse.reshape([samples as i32, -1])))
+        .collect();
+    let bits = network.blocks.last().map_or(FULL_PRECISION_BITS, |block| block.activation_bits);
+    quantise_activations(Tensor::cat(parts, 1), bits)
+}
+
+/// The head's answer before the sigmoid, shape [samples].
+pub(crate) fn logits(head: &LayerTensors, features: Tensor<2>) -> Tensor<1> {
+    head.linear(features).squeeze_dim(1)
+}
+
+struct Forward<'a> {
+    network: &'a Network,
+    parameters: &'a Parameters,
+    dense: BTreeMap<usize, Tensor<2>>,
+    sparse: BTreeMap<usize, Tensor<3>>,
+}
+
+impl Forward<'_> {
+    fn block(&mut self, block: &Block) {
+        let sparse = block.sparse.as_ref().map(|node| self.sparse_operator(block, node));
+        let dense = block.dense.as_ref().map(|node| self.dense_operator(block, node));
+        let merged = match (&dense, block.dense_sparse_merger) {
+            (Some(dense), true) => Some(self.merger_rows(block, dense.clone())),
+            _ => None,
+        };
+        if let Some(dense) = dense {
+            let dense = match (&sparse, block.fm_merger) {
+                (Some(sparse), true) => dense + self.fm_term(block, sparse.clone()),
+                _ => dense,
+            };
+            self.dense.insert(block.position, dense);
+        }
+        if let Some(sparse) = sparse {
+            let sparse = match merged {
+                Some(merged) => Tensor::cat(vec![sparse, merged], 2),
+                None => sparse,
+            };
+            self.sparse.insert(block.position, sparse);
+        }
+    }
+
+    fn dense_operator(&self, block: &Block, node: &DenseNode) -> Tensor<2> {
+        match &node.operator {
+            DenseOperator::FullyConnected { inputs } => {
+                let input = self.dense_inputs(block, inputs);
+                let layer = self.layer(block, LayerKind::FullyConnected);
+                relu(layer.norm(layer.linear(input)))
+            }
+            DenseOperator::DotProduct { dense_inputs, sparse_inputs } => {
+                self.dot_product(block, dense_inputs, sparse_inputs)
+            }
+            DenseOperator::SigmoidGating { left, right } => {
+                self.sigmoid_gating(block, node.width, *left, *right)
+            }
+            DenseOperator::Sum { left, right } => {
+                let (left, right) = (self.operand(block, *left), self.operand(block, *right));
+                let widest = left.shape()[1].max(right.shape()[1]);
+                let sum = pad(left, widest) + pad(right, widest);
+                self.optional(block, LayerKind::SumOut, sum)
+            }
+        }
+    }
+
+    fn dot_product(&self, block: &Block, dense: &[usize], sparse: &[usize]) -> Tensor<2> {
+        let dense = self.dense_inputs(block, dense);
+        let sparse = self.sparse_inputs(block, sparse);
+        let dense = self.optional(block, LayerKind::DotProductDense, dense);
+        let rows = self.optional_rows(block, LayerKind::DotProductRows, sparse);
+        let operands = Tensor::cat(vec![dense.unsqueeze_dim(2), rows], 2);
+        let operands = quantise_activations(operands, block.activation_bits);
+        let [samples, dim, columns] = operands.dims();
+        let triangle = Function::Triangle(Triangle { samples, dim, columns });
+        let triangle = apply(operands, triangle);
+        let triangle = quantise_activations(triangle, block.activation_bits);
+        self.optional(block, LayerKind::DotProductOut, triangle)
+    }
+
+    fn sigmoid_gating(&self, block: &Block, width: usize, left: usize, right: usize) -> Tensor<2> {
+        let (left, right) = (self.operand(block, left), self.operand(block, right));
+        let widest = left.shape()[1].max(right.shape()[1]);
+        let gate = self.layer(block, LayerKind::Gate).linear(left);
+        let gate: Tensor<2> = apply(gate, Function::Sigmoid);
+        let gated = gate * right;
+        if widest == width {
+            return self.optional(block, LayerKind::GateOut, pad(gated, width));
+        }
+        let gated = quantise_activations(gated, block.activation_bits);
+        self.optional(block, LayerKind::GateOut, gated)
+    }
+
+    fn sparse_operator(&self, block: &Block, node: &SparseNode) -> Tensor<3> {
+        let input = self.sparse_inputs(block, &node.inputs);
+        match node.operator {
+            SparseOperator::Linear => {
+                relu(self.optional_rows(block, LayerKind::SparseLinear, input))
+            }
+            SparseOperator::Attention => {
+                let rows = self.optional_rows(block, LayerKind::AttentionRows, input);
+                self.transformer(block, rows.swap_dims(1, 2)).swap_dims(1, 2)
+            }
+        }
+    }
+
+    /// One transformer layer over rows, shape [samples, rows, embedding_dim].
+    fn transformer(&self, block: &Block, rows: Tensor<3>) -> Tensor<3> {
+        let [samples, count, dim] = rows.dims();
+        let rows = rows.reshape([samples * count, dim]);
+        let context = self.attention(block, rows.clone(), samples);
+        let layer = self.layer(block, LayerKind::AttentionOut);
+        let context = self.linear_quantised(block, layer, context, samples);
+        let rows = layer.norm(rows + context);
+        let hidden = self.layer(block, LayerKind::AttentionHidden);
+        let hidden = relu(self.linear_quantised(block, hidden, rows.clone(), samples));
+        let layer = self.layer(block, LayerKind::AttentionFeedForward);
+        let output = self.linear_quantised(block, layer, hidden, samples);
+        layer.norm(rows + output).reshape([samples, count, dim])
+    }
+
+    /// Scaled dot-product attention with 8 heads over rows, shape [samples · rows, dim].
+    fn attention(&self, block: &Block, rows: Tensor<2>, samples: usize) -> Tensor<2> {
+        let [total, dim] = rows.dims();
+        let (count, head_dim) = (total / samples, dim / HEADS);
+        let layer = self.layer(block, LayerKind::AttentionQueryKeyValue);
+        let packed = self.linear_quantised(block, layer, rows, samples);
+        let attention = Attention { samples, rows: count, heads: HEADS, head_dim };
+        apply(packed, Function::Attention(attention))
+    }
+
+    fn linear_quantised(
+        &self,
+        block: &Block,
+        layer: &LayerTensors,
+        rows: Tensor<2>,
+        samples: usize,
+    ) -> Tensor<2> {
+        let [total, dim] = rows.dims();
+        let by_sample = rows.reshape([samples, total / samples * dim]);
+        let by_sample = quantise_activations(by_sample, block.activation_bits);
+        layer.linear(by_sample.reshape([total, dim]))
+    }
+
+    /// Eight rows made of the dense output, shape [samples, embedding_dim, 8].
+    fn merger_rows(&self, block: &Block, dense: Tensor<2>) -> Tensor<3> {
+        let [samples, _] = dense.dims();
+        let dense = quantise_activations(dense, block.activation_bits);
+        let projected = self.optional(block, LayerKind::DenseSparseMerger, dense);
+        let dim = self.network.embedding_dim;
+        projected.reshape([samples, MERGER_ROWS, dim]).swap_dims(1, 2)
+    }
+
+    /// (Σ rows)² − Σ rows², projected to the dense width.
+    fn fm_term(&self, block: &Block, sparse: Tensor<3>) -> Tensor<2> {
+        let sum: Tensor<2> = sparse.clone().sum_dim(2).squeeze_dim(2);
+        let squares: Tensor<2> = (sparse.clone() * sparse).sum_dim(2).squeeze_dim(2);
+        let term = quantise_activations(sum.clone() * sum - squares, block.activation_bits);
+        self.optional(block, LayerKind::FmMerger, term)
+    }
+
+    fn dense_inputs(&self, block: &Block, tensors: &[usize]) -> Tensor<2> {
+        let parts = tensors.iter().map(|tensor| self.dense[tensor].clone()).collect();
+        quantise_activations(concatenate(parts, 1), block.activation_bits)
+    }
+
+    fn sparse_inputs(&self, block: &Block, tensors: &[usize]) -> Tensor<3> {
+        let parts = tensors.iter().map(|tensor| self.sparse[tensor].clone()).collect();
+        quantise_activations(concatenate(parts, 2), block.activation_bits)
+    }
+
+    fn operand(&self, block: &Block, tensor: usize) -> Tensor<2> {
+        self.dense_inputs(block, &[tensor])
+    }
+
+    fn layer(&self, block: &Block, kind: LayerKind) -> &LayerTensors {
+        self.parameters.layer(key(block, kind)).expect("the network has the layer")
+    }
+
+    /// The linear layer and its norm where the network has them, else the input itself.
+    fn optional(&self, block: &Block, kind: LayerKind, input: Tensor<2>) -> Tensor<2> {
+        match self.parameters.layer(key(block, kind)) {
+            Some(layer) => layer.norm(layer.linear(input)),
+            None => input,
+        }
+    }
+
+    /// The same over the row axis of a transposed sparse tensor.
+    fn optional_rows(&self, block: &Block, kind: LayerKind, input: Tensor<3>) -> Tensor<3> {
+        let [samples, dim, rows] = input.dims();
+        let output = self.optional(block, kind, input.reshape([samples * dim, rows]));
+        let rows = output.shape()[1];
+        output.reshape([samples, dim, rows])
+    }
+}
+
+fn key(block: &Block, kind: LayerKind) -> LayerKey {
+    (block.position as u16, kind)
+}
+
+fn concatenate<const D: usize>(mut parts: Vec<Tensor<D>>, axis: usize) -> Tensor<D> {
+    if parts.len() == 1 { parts.swap_remove(0) } else { Tensor::cat(parts, axis) }
+}
+
+/// Zeros after the last column, up to `width` columns.
+fn pad(tensor: Tensor<2>, width: usize) -> Tensor<2> {
+    let [samples, own] = tensor.dims();
+    if own == width {
+        return tensor;
+    }
+    let zeros = Tensor::zeros([samples, width - own], &tensor.device());
+    Tensor::cat(vec![tensor, zeros], 1)
+}

@@ -1,0 +1,24 @@
+//! Shared weights trained with burn; quality of any network in the space.
+//!
+//! [`Supernet`] holds the weights, [`Trainer`] fits them, [`Supernet::evaluate`] scores a network.
+
+mod adagrad;
+mod checkpoint;
+mod embedding;
+mod evaluate;
+mod forward;
+mod fused;
+mod layer;
+mod parameters;
+mod quantise;
+mod schedule;
+mod supernet;
+mod train;
+mod weights;
+
+pub use checkpoint::{CheckpointError, Identity};
+pub use evaluate::{HeadSettings, Quality};
+pub use layer::{Capacity, Layer, LayerKey, LayerKind, Layout};
+pub use supernet::{Supernet, input_shape};
+pub use train::{StepReport, TrainSettings, Trainer};
+pub use weights::LayerValues;

@@ -1,0 +1,100 @@
+//! Fake quantisation: values rounded to a symmetric grid, gradients passed straight through.
+
+use burn::tensor::Tensor;
+
+use crate::fused::{Function, apply, vectorised};
+
+/// Adding and subtracting 1.5 · 2²³ rounds a float of magnitude below 2²² to the nearest integer,
+/// ties to even, in code that vectorises.
+const ROUNDER: f32 = 12_582_912.0;
+
+/// Bits from which values are left as they are.
+pub(crate) const FULL_PRECISION_BITS: u8 = 32;
+
+/// Rounds a matrix to `bits` bits with one symmetric scale, max |w| = 2^(bits−1) − 1 steps.
+pub(crate) fn quantise_weights(weights: &mut [f32], bits: u8) {
+    if bits < FULL_PRECISION_BITS {
+        vectorised(#[inline(always)] || quantise_group(weights, bits));
+    }
+}
+
+/// Rounds `group` to the grid whose end is its largest magnitude.
+#[inline(always)]
+pub(crate) fn quantise_group(group: &mut [f32], bits: u8) {
+    let steps = ((1_u64 << (bits - 1)) - 1) as f32;
+    let largest = largest_magnitude(group);
+    if largest == 0.0 {
+        return;
+    }
+    let (to_grid, from_grid) = (steps / largest, largest / steps);
+    for value in group {
+        *value = ((*value * to_grid + ROUNDER) - ROUNDER) * from_grid;
+    }
+}
+
+/// `tensor` rounded to `bits` bits with one scale per sample (first axis); its gradient is that of
+/// the identity.
+pub(crate) fn quantise_activations<const D: usize>(tensor: Tensor<D>, bits: u8) -> Tensor<D> {
+    let shape = tensor.shape();
+    let group = shape.num_elements() / shape[0].max(1);
+    if bits >= FULL_PRECISION_BITS || group == 0 {
+        return tensor;
+    }
+    apply(tensor, Function::Round { group, bits })
+}
+
+/// The values of a tensor in row-major order.
+pub(crate) fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec::<f32>().expect("all tensors hold 32-bit floats")
+}
+
+#[inline(always)]
+fn largest_magnitude(values: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; 8];
+    let mut chunks = values.chunks_exact(8);
+    for chunk in &mut chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = if value.abs() > *lane { value.abs() } else { *lane };
+        }
+    }
+    chunks.remainder().iter().chain(&lanes).fold(0.0, |largest: f32, v| largest.max(v.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    #[test]
+    fn three_bits_have_seven_levels() {
+        let mut weights = vec![-3.0, -1.4, -0.4, 0.0, 0.6, 1.6, 2.4, 3.0];
+        quantise_weights(&mut weights, 3);
+        assert_eq!(weights, [-3.0, -1.0, 0.0, 0.0, 1.0, 2.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn full_precision_and_zeros_are_left_alone() {
+        let mut weights = vec![0.1234, -5.0];
+        quantise_weights(&mut weights, 32);
+        assert_eq!(weights, [0.1234, -5.0]);
+        let mut zeros = vec![0.0; 5];
+        quantise_weights(&mut zeros, 4);
+        assert_eq!(zeros, [0.0; 5]);
+    }
+
+    #[test]
+    fn each_sample_has_its_own_scale_and_the_gradient_is_one() {
+        let device = Device::flex().autodiff();
+        let data = TensorData::from([[3.0_f32, 1.4, -0.4], [0.3, 0.14, -0.04]]);
+        let tensor = Tensor::<2>::from_data(data, &device).require_grad();
+        let rounded = quantise_activations(tensor.clone(), 3);
+        let values = to_vec(rounded.clone().inner());
+        for (value, expected) in values.iter().zip([3.0, 1.0, 0.0, 0.3, 0.1, 0.0]) {
+            assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");
+        }
+        let gradients = rounded.sum().backward();
+        let gradient = tensor.grad(&gradients).expect("a tracked leaf has a gradient");
+        assert_eq!(to_vec(gradient), [1.0; 6]);
+    }
+}

@@ -1,0 +1,335 @@
+//! Training: one network per step, the same step for a shared supernet and a network alone.
+
+use std::num::NonZero;
+
+use burn::tensor::{Device, Tensor};
+use pimento_data::{Batch, ClickLog, Split};
+use pimento_space::Network;
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    adagrad::Adagrad,
+    forward::{Inputs, features, logits},
+    layer::{Layer, LayerKind},
+    parameters::Parameters,
+    quantise::to_vec,
+    schedule::learning_rate,
+    supernet::Supernet,
+    weights::LayerValues,
+};
+
+/// Seed streams: the order of samples and the choice of paths never share random numbers.
+const ORDER_STREAM: u64 = 1 << 40;
+const PATH_STREAM: u64 = 1 << 41;
+
+/// How weights are fitted. The defaults are NASRec's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct TrainSettings {
+    /// Passes over the training split.
+    pub epochs: f64,
+    /// Samples per step.
+    pub batch_size: NonZero<usize>,
+    /// Peak of the learning rate.
+    pub learning_rate: f64,
+    /// Adagrad's ε.
+    pub epsilon: f64,
+    /// Largest global norm of the gradients, touched embedding rows included.
+    pub clip_norm: f64,
+    /// Weight of the squared norm of the touched embedding rows in the loss.
+    pub embedding_l2: f64,
+    /// Parts of a batch that are worked on in parallel; part of a result's identity, unlike the
+    /// number of threads.
+    pub shards: NonZero<usize>,
+}
+
+impl Default for TrainSettings {
+    fn default() -> Self {
+        let number = |value| NonZero::new(value).expect("not zero");
+        Self {
+            epochs: 1.0,
+            batch_size: number(512),
+            learning_rate: 0.12,
+            epsilon: 1e-2,
+            clip_norm: 5.0,
+            embedding_l2: 0.0,
+            shards: number(2),
+        }
+    }
+}
+
+/// A supernet in training.
+pub struct Trainer<'a, L: ClickLog + ?Sized> {
+    supernet: Supernet,
+    log: &'a L,
+    settings: TrainSettings,
+    seed: u64,
+    step: u64,
+    order: Order,
+}
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StepReport {
+    /// Number of the step, from 0.
+    pub step: u64,
+    /// Mean log loss of the batch before the step.
+    pub loss: f64,
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// Global norm of the gradients before clipping.
+    pub gradient_norm: f64,
+}
+
+impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
+    /// A trainer that has done `step` steps; `supernet` holds the weights after them.
+    ///
+    /// # Panics
+    /// If the training split is empty.
+    pub fn new(
+        supernet: Supernet,
+        log: &'a L,
+        settings: TrainSettings,
+        seed: u64,
+        step: u64,
+    ) -> Self {
+        assert!(log.len(Split::Train) > 0, "there are samples to train on");
+        let order = Order::new(log.len(Split::Train), seed);
+        Self { supernet, log, settings, seed, step, order }
+    }
+
+    /// Steps of the whole run.
+    pub fn steps(&self) -> u64 {
+        let samples = self.log.len(Split::Train) as f64 * self.settings.epochs;
+        ((samples / self.settings.batch_size.get() as f64) as u64).max(1)
+    }
+
+    /// Steps done.
+    pub fn step_count(&self) -> u64 {
+        self.step
+    }
+
+    /// The generator of the next step's path: it depends on the seed and the step only.
+    pub fn path_rng(&self) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(PATH_STREAM + self.step);
+        rng
+    }
+
+    /// The weights as they are.
+    pub fn supernet(&self) -> &Supernet {
+        &self.supernet
+    }
+
+    /// The weights, at the end of the training.
+    pub fn into_supernet(self) -> Supernet {
+        self.supernet
+    }
+
+    /// Fits the slices that `network` uses to the next batch.
+    pub fn step(&mut self, network: &Network) -> StepReport {
+        let rows = self.order.batch(self.step, self.settings.batch_size.get());
+        let device = Device::flex();
+        let layers = self.supernet.layout.layers(network);
+        let values = layers.iter().map(|layer| self.supernet.weights.read(layer)).collect();
+        let parameters = Parameters::new(&layers, values, &device);
+
+        let shard_size = rows.len().div_ceil(self.settings.shards.get());
+        let work = ShardWork {
+            supernet: &self.supernet,
+            log: self.log,
+            network,
+            layers: &layers,
+            parameters: &parameters,
+            batch_size: rows.len(),
+        };
+        let mut shards: Vec<Shard> =
+            rows.par_chunks(shard_size).map(|rows| work.gradients(rows)).collect();
+        self.add_embedding_decay(&mut shards, network);
+
+        let report = self.apply(&layers, &shards);
+        self.step += 1;
+        report
+    }
+
+    fn apply(&mut self, layers: &[Layer], shards: &[Shard]) -> StepReport {
+        let mut gradients = shards[0].gradients.clone();
+        for shard in &shards[1..] {
+            gradients.iter_mut().zip(&shard.gradients).for_each(|(sum, other)| sum.add(other));
+        }
+        let embedding: Vec<_> = shards
+            .iter()
+            .map(|shard| (shard.batch.indices.as_slice(), shard.embedding.as_slice()))
+            .collect();
+        let rows = self.supernet.embeddings.row_gradients(&embedding);
+        let squared: f64 = gradients.iter().map(squared_norm).sum::<f64>()
+            + rows.iter().map(crate::embedding::RowGradients::squared_norm).sum::<f64>();
+        let gradient_norm = squared.sqrt();
+        let rate = learning_rate(self.settings.learning_rate, self.step, self.steps());
+        let adagrad = Adagrad {
+            learning_rate: rate,
+            epsilon: self.settings.epsilon as f32,
+            gradient_scale: (self.settings.clip_norm / gradient_norm.max(1e-12)).min(1.0) as f32,
+        };
+        self.supernet.weights.update(layers, &gradients, &adagrad);
+        self.supernet.embeddings.update(&rows, &adagrad);
+        let loss = shards.iter().map(|shard| shard.loss).sum();
+        StepReport { step: self.step, loss, learning_rate: rate, gradient_norm }
+    }
+
+    /// Adds the gradient of `embedding_l2 / 2 · Σ row²` over the rows that each sample reads,
+    /// divided by the batch size.
+    fn add_embedding_decay(&self, shards: &mut [Shard], network: &Network) {
+        let decay = self.settings.embedding_l2 as f32;
+        if decay == 0.0 {
+            return;
+        }
+        let samples: usize = shards.iter().map(|shard| shard.batch.len()).sum();
+        for shard in shards {
+            let gathered =
+                self.supernet.embeddings.gather(&shard.batch.indices, network.embedding_bits);
+            for (gradient, value) in shard.embedding.iter_mut().zip(&gathered) {
+                *gradient += decay * value / samples as f32;
+            }
+        }
+    }
+}
+
+/// What the shards of a batch have in common.
+struct ShardWork<'a, L: ClickLog + ?Sized> {
+    supernet: &'a Supernet,
+    log: &'a L,
+    network: &'a Network,
+    layers: &'a [Layer],
+    parameters: &'a Parameters,
+    batch_size: usize,
+}
+
+/// Gradients of one shard's share of the mean loss.
+struct Shard {
+    batch: Batch,
+    gradients: Vec<LayerValues>,
+    /// Shape [samples, embedding_dim, fields].
+    embedding: Vec<f32>,
+    loss: f64,
+}
+
+impl<L: ClickLog + ?Sized> ShardWork<'_, L> {
+    fn gradients(&self, rows: &[u32]) -> Shard {
+        let mut batch = Batch::default();
+        self.log.fill(Split::Train, rows, &mut batch);
+        let device = Device::flex();
+        let inputs = self.supernet.inputs(self.network, &batch, &device);
+        let sparse = Tensor::from_inner(inputs.sparse).require_grad();
+        let inputs =
+            Inputs { dense: Tensor::from_inner(inputs.dense), sparse: sparse.clone() };
+        let parameters = self.parameters.tracked();
+        let head = (self.supernet.layout.head_position(), LayerKind::Head);
+        let head = parameters.layer(head).expect("every network has a head");
+        let logits = logits(head, features(self.network, &parameters, inputs));
+
+        let answers = to_vec(logits.clone().inner());
+        let (loss, slope) = loss_and_slope(&answers, &batch.labels, self.batch_size);
+        let slope = Tensor::from_inner(Tensor::<1>::from_data(slope.as_slice(), &device));
+        let gradients = (logits * slope).sum().backward();
+        let embedding = match sparse.grad(&gradients) {
+            Some(gradient) => to_vec(gradient),
+            None => vec![0.0; sparse.shape().num_elements()],
+        };
+        Shard { gradients: parameters.gradients(self.layers, &gradients), batch, embedding, loss }
+    }
+}
+
+/// Binary cross-entropy of logits, summed and divided by `batch_size`, and its derivative with
+/// respect to each logit.
+fn loss_and_slope(logits: &[f32], labels: &[f32], batch_size: usize) -> (f64, Vec<f32>) {
+    let mut loss = 0.0;
+    let slope = logits
+        .iter()
+        .zip(labels)
+        .map(|(&logit, &label)| {
+            let (logit, label) = (f64::from(logit), f64::from(label));
+            loss += logit.max(0.0) - logit * label + (-logit.abs()).exp().ln_1p();
+            ((1.0 / (1.0 + (-logit).exp()) - label) / batch_size as f64) as f32
+        })
+        .collect();
+    (loss / batch_size as f64, slope)
+}
+
+fn squared_norm(values: &LayerValues) -> f64 {
+    let squares = |part: &[f32]| -> f64 {
+        part.chunks(4096)
+            .map(|chunk| f64::from(chunk.iter().map(|value| value * value).sum::<f32>()))
+            .sum()
+    };
+    values.parts().into_iter().map(squares).sum()
+}
+
+/// The order of training samples: a new permutation for every epoch.
+#[derive(Debug, Clone)]
+struct Order {
+    samples: usize,
+    seed: u64,
+    epoch: u64,
+    permutation: Vec<u32>,
+}
+
+impl Order {
+    fn new(samples: usize, seed: u64) -> Self {
+        let mut order = Self { samples, seed, epoch: 0, permutation: Vec::new() };
+        order.shuffle(0);
+        order
+    }
+
+    /// Sample numbers of batch `step`. A batch never spans two epochs: the last one is left out
+    /// where it would be smaller, unless it is the only one.
+    fn batch(&mut self, step: u64, batch_size: usize) -> Vec<u32> {
+        let size = batch_size.min(self.samples);
+        let per_epoch = (self.samples / size) as u64;
+        let (epoch, position) = (step / per_epoch, (step % per_epoch) as usize);
+        if epoch != self.epoch {
+            self.shuffle(epoch);
+        }
+        self.permutation[position * size..(position + 1) * size].to_vec()
+    }
+
+    fn shuffle(&mut self, epoch: u64) {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(ORDER_STREAM + epoch);
+        self.permutation = (0..self.samples as u32).collect();
+        self.permutation.shuffle(&mut rng);
+        self.epoch = epoch;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_and_slope_by_hand() {
+        let (loss, slope) = loss_and_slope(&[0.0, 2.0], &[1.0, 0.0], 2);
+        let expected = (2.0_f64.ln() + 2.0 + (-2.0_f64).exp().ln_1p()) / 2.0;
+        assert!((loss - expected).abs() < 1e-12);
+        assert!((slope[0] + 0.25).abs() < 1e-7);
+        assert!((f64::from(slope[1]) - 0.5 / (1.0 + (-2.0_f64).exp())).abs() < 1e-7);
+    }
+
+    #[test]
+    fn every_epoch_visits_each_sample_once_in_another_order() {
+        let mut order = Order::new(6, 3);
+        let epoch = |order: &mut Order, first: u64| {
+            [order.batch(first, 2), order.batch(first + 1, 2), order.batch(first + 2, 2)].concat()
+        };
+        let (first, second) = (epoch(&mut order, 0), epoch(&mut order, 3));
+        for mut rows in [first.clone(), second.clone()] {
+            rows.sort_unstable();
+            assert_eq!(rows, [0, 1, 2, 3, 4, 5]);
+        }
+        assert_ne!(first, second);
+        assert_eq!(epoch(&mut order, 0), first, "going back gives the same order");
+    }
+}

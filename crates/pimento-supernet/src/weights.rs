@@ -1,0 +1,218 @@
+//! Weights in store: matrices with their optimiser state, read and updated by slices.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::{
+    adagrad::Adagrad,
+    layer::{Capacity, Layer, LayerKey, LayerKind, Layout},
+    quantise::quantise_weights,
+};
+
+/// Initial gain of the two norms of attention, as the NASRec authors set it.
+const ATTENTION_NORM_GAIN: f32 = 0.17;
+
+/// All weights outside the embedding tables.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Weights {
+    pub(crate) layers: BTreeMap<LayerKey, StoredLayer>,
+}
+
+/// A stored matrix, its bias and its norm; absent parts are empty.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoredLayer {
+    pub(crate) cols: usize,
+    pub(crate) weight: Parameter,
+    pub(crate) bias: Parameter,
+    pub(crate) gain: Parameter,
+    pub(crate) shift: Parameter,
+}
+
+/// Values and their Adagrad accumulators.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Parameter {
+    pub(crate) values: Vec<f32>,
+    pub(crate) accumulators: Vec<f32>,
+}
+
+/// Parts of a layer as one network uses them, or their gradients; absent parts are empty.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LayerValues {
+    /// Matrix, shape \[rows, cols\], row-major.
+    pub weight: Vec<f32>,
+    /// Shape \[cols\].
+    pub bias: Vec<f32>,
+    /// Shape \[cols\].
+    pub gain: Vec<f32>,
+    /// Shape \[cols\].
+    pub shift: Vec<f32>,
+}
+
+impl Weights {
+    /// Initial weights for every layer of `layout`: matrices Xavier-uniform for the stored shape,
+    /// biases 0, norms 1 and 0 (attention's gains 0.17). A layer's values depend on `seed` and on
+    /// its own address only.
+    pub(crate) fn init(layout: &Layout, seed: u64) -> Self {
+        let layers = match layout {
+            Layout::Shared(capacity) => Capacity::all_layers(capacity),
+            Layout::StandAlone(network) => layout.layers(network),
+        };
+        let layers = layers
+            .into_par_iter()
+            .map(|layer| (layer.key, StoredLayer::init(&layer, seed)))
+            .collect();
+        Self { layers }
+    }
+
+    /// The values of `layer`, its matrix rounded to the layer's precision.
+    pub(crate) fn read(&self, layer: &Layer) -> LayerValues {
+        let mut values = self.read_exact(layer);
+        quantise_weights(&mut values.weight, layer.weight_bits);
+        values
+    }
+
+    /// The values of `layer` as stored.
+    pub(crate) fn read_exact(&self, layer: &Layer) -> LayerValues {
+        let stored = &self.layers[&layer.key];
+        let mut weight = Vec::with_capacity(layer.rows * layer.cols);
+        for row in layer.segments.iter().cloned().flatten() {
+            let first = row * stored.cols;
+            weight.extend_from_slice(&stored.weight.values[first..first + layer.cols]);
+        }
+        let prefix = |parameter: &Parameter, present: bool| {
+            if present { parameter.values[..layer.cols].to_vec() } else { Vec::new() }
+        };
+        LayerValues {
+            weight,
+            bias: prefix(&stored.bias, layer.has_bias),
+            gain: prefix(&stored.gain, layer.has_norm),
+            shift: prefix(&stored.shift, layer.has_norm),
+        }
+    }
+
+    /// Applies one optimiser step to the slices that `layers` are; everything else is untouched.
+    pub(crate) fn update(&mut self, layers: &[Layer], gradients: &[LayerValues], adagrad: &Adagrad) {
+        let mut gradients: BTreeMap<LayerKey, (&Layer, &LayerValues)> = layers
+            .iter()
+            .zip(gradients)
+            .map(|(layer, gradient)| (layer.key, (layer, gradient)))
+            .collect();
+        let work: Vec<_> = self
+            .layers
+            .iter_mut()
+            .filter_map(|(key, stored)| gradients.remove(key).map(|found| (stored, found)))
+            .collect();
+        work.into_par_iter().for_each(|(stored, (layer, gradient))| {
+            stored.update(layer, gradient, adagrad);
+        });
+    }
+
+    /// Replaces the slices that `layers` are.
+    pub(crate) fn write(&mut self, layers: &[Layer], values: &[LayerValues]) {
+        for (layer, values) in layers.iter().zip(values) {
+            let stored = self.layers.get_mut(&layer.key).expect("every layer is in store");
+            for (row, source) in rows_of(&layer.segments).zip(values.weight.chunks(layer.cols)) {
+                let first = row * stored.cols;
+                stored.weight.values[first..first + layer.cols].copy_from_slice(source);
+            }
+            stored.bias.values[..values.bias.len()].copy_from_slice(&values.bias);
+            stored.gain.values[..values.gain.len()].copy_from_slice(&values.gain);
+            stored.shift.values[..values.shift.len()].copy_from_slice(&values.shift);
+        }
+    }
+
+    /// Trainable values in store.
+    pub(crate) fn parameter_count(&self) -> usize {
+        self.layers
+            .values()
+            .flat_map(StoredLayer::parameters)
+            .map(|parameter| parameter.values.len())
+            .sum()
+    }
+}
+
+impl StoredLayer {
+    fn init(layer: &Layer, seed: u64) -> Self {
+        let (block, kind) = layer.key;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(u64::from(block) << 8 | kind as u64);
+        let bound = xavier_bound(layer);
+        let weight = (0..layer.rows * layer.cols).map(|_| rng.random_range(-bound..=bound));
+        let cols = |present: bool, value: f32| {
+            Parameter::new(if present { vec![value; layer.cols] } else { Vec::new() })
+        };
+        let is_attention =
+            matches!(kind, LayerKind::AttentionOut | LayerKind::AttentionFeedForward);
+        let gain = if is_attention { ATTENTION_NORM_GAIN } else { 1.0 };
+        Self {
+            cols: layer.cols,
+            weight: Parameter::new(weight.collect()),
+            bias: cols(layer.has_bias, 0.0),
+            gain: cols(layer.has_norm, gain),
+            shift: cols(layer.has_norm, 0.0),
+        }
+    }
+
+    fn update(&mut self, layer: &Layer, gradient: &LayerValues, adagrad: &Adagrad) {
+        for (row, gradient) in rows_of(&layer.segments).zip(gradient.weight.chunks(layer.cols)) {
+            let first = row * self.cols;
+            self.weight.update(first..first + layer.cols, gradient, adagrad);
+        }
+        self.bias.update(0..gradient.bias.len(), &gradient.bias, adagrad);
+        self.gain.update(0..gradient.gain.len(), &gradient.gain, adagrad);
+        self.shift.update(0..gradient.shift.len(), &gradient.shift, adagrad);
+    }
+
+    pub(crate) fn parameters(&self) -> [&Parameter; 4] {
+        [&self.weight, &self.bias, &self.gain, &self.shift]
+    }
+
+    pub(crate) fn parameters_mut(&mut self) -> [&mut Parameter; 4] {
+        [&mut self.weight, &mut self.bias, &mut self.gain, &mut self.shift]
+    }
+}
+
+impl Parameter {
+    fn new(values: Vec<f32>) -> Self {
+        let accumulators = vec![0.0; values.len()];
+        Self { values, accumulators }
+    }
+
+    fn update(&mut self, range: Range<usize>, gradient: &[f32], adagrad: &Adagrad) {
+        adagrad.update(&mut self.values[range.clone()], &mut self.accumulators[range], gradient);
+    }
+}
+
+impl LayerValues {
+    /// The four parts.
+    pub(crate) fn parts(&self) -> [&[f32]; 4] {
+        [&self.weight, &self.bias, &self.gain, &self.shift]
+    }
+
+    /// Adds another layer's values of the same shape.
+    pub(crate) fn add(&mut self, other: &Self) {
+        add(&mut self.weight, &other.weight);
+        add(&mut self.bias, &other.bias);
+        add(&mut self.gain, &other.gain);
+        add(&mut self.shift, &other.shift);
+    }
+}
+
+fn add(sum: &mut [f32], other: &[f32]) {
+    for (sum, other) in sum.iter_mut().zip(other) {
+        *sum += other;
+    }
+}
+
+fn rows_of(segments: &[Range<usize>]) -> impl Iterator<Item = usize> {
+    segments.iter().cloned().flatten()
+}
+
+/// Bound of the Xavier-uniform distribution of a stored matrix. The query, key and value
+/// projections are initialised as one packed matrix.
+fn xavier_bound(layer: &Layer) -> f32 {
+    (6.0 / layer.fan as f32).sqrt()
+}

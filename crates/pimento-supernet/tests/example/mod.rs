@@ -1,0 +1,135 @@
+//! A small log and networks with every operator.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part of it")]
+
+use pimento_data::{Batch, ClickLog, LogShape, Split};
+use pimento_space::{
+    Block, DenseNode, DenseOperator, InputShape, Network, SparseNode, SparseOperator,
+};
+use pimento_supernet::Capacity;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+pub const INPUT: InputShape = InputShape { dense_dim: 5, fields: 4 };
+
+pub fn capacity(layer_norm: bool) -> Capacity {
+    Capacity { input: INPUT, blocks: 4, max_width: 32, max_rows: 12, embedding_dim: 16, layer_norm }
+}
+
+/// Samples whose label depends on two of their fields.
+pub struct SmallLog {
+    shape: LogShape,
+    samples: Batch,
+}
+
+impl SmallLog {
+    pub fn new(samples: usize) -> Self {
+        let shape = LogShape { dense_dim: 5, table_rows: vec![7, 11, 3, 5] };
+        let mut rng = ChaCha8Rng::seed_from_u64(9);
+        let mut batch = Batch::default();
+        for _ in 0..samples {
+            batch.dense.extend((0..5).map(|_| rng.random_range(0.0_f32..2.0)));
+            let row: Vec<u32> = shape.table_rows.iter().map(|&n| rng.random_range(0..n)).collect();
+            let logit = if (row[0] + row[1]).is_multiple_of(3) { 1.5 } else { -1.0 };
+            batch.labels.push(f32::from(rng.random_bool(1.0 / (1.0 + f64::exp(-logit)))));
+            batch.indices.extend(row);
+        }
+        Self { shape, samples: batch }
+    }
+
+    /// The same log with row 0 wherever field `field` had row `row`.
+    pub fn without(mut self, field: usize, row: u32) -> Self {
+        for index in self.samples.indices[field..].iter_mut().step_by(4) {
+            *index = if *index == row { 0 } else { *index };
+        }
+        self
+    }
+
+    pub fn batch(&self, rows: std::ops::Range<u32>) -> Batch {
+        let mut batch = Batch::default();
+        self.fill(Split::Train, &rows.collect::<Vec<_>>(), &mut batch);
+        batch
+    }
+}
+
+impl ClickLog for SmallLog {
+    fn shape(&self) -> &LogShape {
+        &self.shape
+    }
+
+    fn len(&self, _: Split) -> usize {
+        self.samples.len()
+    }
+
+    fn fill(&self, _: Split, rows: &[u32], batch: &mut Batch) {
+        *batch = Batch::default();
+        for row in rows.iter().map(|&row| row as usize) {
+            batch.dense.extend_from_slice(&self.samples.dense[5 * row..5 * row + 5]);
+            batch.indices.extend_from_slice(&self.samples.indices[4 * row..4 * row + 4]);
+            batch.labels.push(self.samples.labels[row]);
+        }
+    }
+
+    fn fingerprint(&self) -> &'static str {
+        "small"
+    }
+}
+
+/// A random network with four live blocks.
+pub fn random_network(layer_norm: bool, bits: &[u8], rng: &mut ChaCha8Rng) -> Network {
+    let mut blocks = Vec::new();
+    for position in 1..=4 {
+        blocks.push(random_block(position, bits, rng));
+    }
+    Network {
+        input: INPUT,
+        embedding_dim: 16,
+        layer_norm,
+        blocks,
+        head_weight_bits: pick(bits, rng),
+        embedding_bits: pick(bits, rng),
+    }
+}
+
+fn random_block(position: usize, bits: &[u8], rng: &mut ChaCha8Rng) -> Block {
+    let operator = match rng.random_range(0..4) {
+        0 => DenseOperator::FullyConnected { inputs: subset(position, rng) },
+        1 => DenseOperator::DotProduct {
+            dense_inputs: subset(position, rng),
+            sparse_inputs: subset(position, rng),
+        },
+        2 => {
+            let (left, right) = (rng.random_range(0..position), rng.random_range(0..position));
+            DenseOperator::SigmoidGating { left, right }
+        }
+        _ => {
+            let (a, b) = (rng.random_range(0..position), rng.random_range(0..position));
+            DenseOperator::Sum { left: a.min(b), right: a.max(b) }
+        }
+    };
+    let width = pick(&[5, 8, 16, 32], rng);
+    let sparse =
+        if rng.random() { SparseOperator::Linear } else { SparseOperator::Attention };
+    Block {
+        position,
+        dense: Some(DenseNode { operator, width, weight_bits: pick(bits, rng) }),
+        sparse: Some(SparseNode {
+            operator: sparse,
+            inputs: subset(position, rng),
+            rows: pick(&[4, 8, 12], rng),
+            weight_bits: pick(bits, rng),
+        }),
+        dense_sparse_merger: rng.random(),
+        fm_merger: rng.random(),
+        merger_weight_bits: pick(bits, rng),
+        activation_bits: pick(bits, rng),
+    }
+}
+
+fn subset(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let chosen: Vec<usize> = (0..count).filter(|_| rng.random()).collect();
+    if chosen.is_empty() { vec![rng.random_range(0..count)] } else { chosen }
+}
+
+fn pick<T: Copy>(menu: &[T], rng: &mut ChaCha8Rng) -> T {
+    menu[rng.random_range(0..menu.len())]
+}

@@ -1,0 +1,87 @@
+//! A subnet is the network alone with the sliced weights.
+
+mod example;
+
+use example::{SmallLog, capacity, random_network};
+use pimento_data::ClickLog;
+use pimento_supernet::{Supernet, TrainSettings, Trainer};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// A supernet whose weights are no longer the initial ones.
+fn trained(layer_norm: bool, log: &SmallLog) -> Supernet {
+    let supernet = Supernet::shared(capacity(layer_norm), log.shape(), 3);
+    let mut trainer = Trainer::new(supernet, log, TrainSettings::default(), 3, 0);
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for _ in 0..20 {
+        trainer.step(&random_network(layer_norm, &[32], &mut rng));
+    }
+    trainer.into_supernet()
+}
+
+#[test]
+fn random_networks_answer_to_the_last_bit_as_they_do_alone() {
+    let log = SmallLog::new(1200);
+    for layer_norm in [false, true] {
+        let supernet = trained(layer_norm, &log);
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        for _ in 0..40 {
+            let network = random_network(layer_norm, &[4, 8, 16, 32], &mut rng);
+            let batch = log.batch(0..64);
+            let alone = supernet.extract(&network);
+            assert_eq!(supernet.logits(&network, &batch), alone.logits(&network, &batch));
+        }
+    }
+}
+
+#[test]
+fn a_step_of_a_subnet_is_the_step_of_the_network_alone() {
+    let log = SmallLog::new(600);
+    for layer_norm in [false, true] {
+        let supernet = trained(layer_norm, &log);
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        for _ in 0..10 {
+            let network = random_network(layer_norm, &[8, 32], &mut rng);
+            let alone = supernet.extract(&network);
+            let step = |supernet: Supernet| {
+                let mut trainer = Trainer::new(supernet, &log, TrainSettings::default(), 3, 0);
+                let report = trainer.step(&network);
+                (report.loss, trainer.supernet().layers(&network))
+            };
+            let (shared_loss, shared) = step(supernet.clone());
+            let (alone_loss, alone) = step(alone);
+            assert_eq!(shared_loss, alone_loss);
+            // The accumulators of an extracted network begin at zero: only untouched state and
+            // directions can be compared.
+            for ((layer, shared), (_, alone)) in shared.iter().zip(&alone) {
+                assert_eq!(shared.weight.len(), alone.weight.len(), "{:?}", layer.key);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_step_changes_nothing_outside_its_slices() {
+    let log = SmallLog::new(600);
+    let supernet = trained(true, &log);
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let (network, other) =
+        (random_network(true, &[32], &mut rng), random_network(true, &[32], &mut rng));
+    let mut trainer = Trainer::new(supernet.clone(), &log, TrainSettings::default(), 3, 0);
+    trainer.step(&network);
+    let used: Vec<_> = supernet.layers(&network).into_iter().map(|(layer, _)| layer).collect();
+    let after = trainer.supernet().layers(&other);
+    for ((layer, before), (_, after)) in supernet.layers(&other).iter().zip(&after) {
+        let Some(slice) = used.iter().find(|used| used.key == layer.key) else {
+            assert_eq!(before, after, "{:?} is not part of the network", layer.key);
+            continue;
+        };
+        let rows = layer.segments.iter().cloned().flatten();
+        for (index, row) in rows.enumerate() {
+            let touched = slice.segments.iter().any(|segment| segment.contains(&row));
+            let outside = if touched { slice.cols.min(layer.cols) } else { 0 };
+            let range = index * layer.cols + outside..(index + 1) * layer.cols;
+            assert_eq!(before.weight[range.clone()], after.weight[range], "{:?}", layer.key);
+        }
+    }
+}

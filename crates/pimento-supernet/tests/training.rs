@@ -1,0 +1,124 @@
+//! Training repeats, resumes and learns.
+
+mod example;
+
+use example::{SmallLog, capacity, random_network};
+use pimento_data::{ClickLog, Split};
+use pimento_supernet::{
+    CheckpointError, HeadSettings, Identity, Supernet, TrainSettings, Trainer,
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+fn train(supernet: Supernet, log: &SmallLog, from: u64, to: u64) -> Supernet {
+    let settings = TrainSettings { epochs: 8.0, ..TrainSettings::default() };
+    let mut trainer = Trainer::new(supernet, log, settings, 1, from);
+    while trainer.step_count() < to {
+        let mut rng = trainer.path_rng();
+        trainer.step(&random_network(true, &[8, 32], &mut rng));
+    }
+    trainer.into_supernet()
+}
+
+fn fresh(log: &SmallLog) -> Supernet {
+    Supernet::shared(capacity(true), log.shape(), 1)
+}
+
+fn identity() -> Identity {
+    Identity { space: "space".to_owned(), data: "data".to_owned(), seed: 1 }
+}
+
+fn saved(supernet: &Supernet, step: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    supernet.write(&identity(), step, &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_resumed_training_has_the_bits_of_a_straight_one() {
+    let log = SmallLog::new(1200);
+    let straight = train(fresh(&log), &log, 0, 12);
+    let half = saved(&train(fresh(&log), &log, 0, 7), 7);
+    let mut resumed = fresh(&log);
+    let step = resumed.read(&identity(), &mut half.as_slice()).unwrap();
+    assert_eq!(step, 7);
+    assert!(train(resumed, &log, 7, 12) == straight);
+}
+
+#[test]
+fn the_number_of_threads_does_not_matter() {
+    let log = SmallLog::new(1200);
+    let with_threads = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| train(fresh(&log), &log, 0, 6))
+    };
+    assert!(with_threads(1) == with_threads(4));
+}
+
+#[test]
+fn a_checkpoint_of_something_else_or_damaged_is_refused() {
+    let log = SmallLog::new(600);
+    let bytes = saved(&fresh(&log), 0);
+    let read = |bytes: &[u8], identity: &Identity| fresh(&log).read(identity, &mut &*bytes);
+    for (part, other) in [
+        ("space", Identity { space: "x".to_owned(), ..identity() }),
+        ("click log", Identity { data: "x".to_owned(), ..identity() }),
+        ("seed", Identity { seed: 2, ..identity() }),
+    ] {
+        let error = read(&bytes, &other).unwrap_err();
+        assert!(matches!(error, CheckpointError::Other { what, .. } if what == part), "{error}");
+    }
+    let error = read(&bytes[..bytes.len() - 40], &identity()).unwrap_err();
+    assert!(matches!(error, CheckpointError::Read(_)), "{error}");
+    let mut damaged = bytes.clone();
+    damaged[1000] ^= 1;
+    let error = read(&damaged, &identity()).unwrap_err();
+    assert!(matches!(error, CheckpointError::Damaged), "{error}");
+    let error = read(b"something else entirely", &identity()).unwrap_err();
+    assert!(matches!(error, CheckpointError::NotACheckpoint), "{error}");
+}
+
+#[test]
+fn a_network_alone_learns_what_is_planted() {
+    let log = SmallLog::new(4000);
+    let network = random_network(false, &[8], &mut ChaCha8Rng::seed_from_u64(11));
+    let supernet = Supernet::stand_alone(&network, log.shape(), 1);
+    let settings = TrainSettings { epochs: 30.0, ..TrainSettings::default() };
+    let untouched = HeadSettings { steps: 0, ..HeadSettings::default() };
+    let score = |supernet: &Supernet| {
+        supernet.evaluate(&network, &log, Split::Validation, 4000, &untouched)
+    };
+    let before = score(&supernet);
+    let mut trainer = Trainer::new(supernet, &log, settings, 1, 0);
+    while trainer.step_count() < trainer.steps() {
+        trainer.step(&network);
+    }
+    let after = score(trainer.supernet());
+    assert!(before.auc.unwrap() < 0.6, "{before:?}");
+    assert!(after.auc.unwrap() > 0.7 && after.log_loss < before.log_loss - 0.08, "{after:?}");
+}
+
+#[test]
+fn fitting_the_head_helps_and_changes_nothing() {
+    let log = SmallLog::new(2000);
+    let supernet = train(fresh(&log), &log, 0, 30);
+    let before = supernet.clone();
+    let network = random_network(true, &[32], &mut ChaCha8Rng::seed_from_u64(12));
+    let score = |steps| {
+        let head = HeadSettings { steps, ..HeadSettings::default() };
+        supernet.evaluate(&network, &log, Split::Train, 2000, &head).log_loss
+    };
+    assert!(score(200) < score(0), "{} {}", score(200), score(0));
+    assert!(supernet == before);
+}
+
+#[test]
+fn only_rows_that_a_sample_reads_change() {
+    let log = SmallLog::new(600).without(0, 6);
+    let supernet = fresh(&log);
+    let trained = train(supernet.clone(), &log, 0, 8);
+    for row in 0..7 {
+        let is_same = supernet.embedding_row(0, row) == trained.embedding_row(0, row);
+        assert_eq!(is_same, row == 6, "row {row}");
+    }
+}

@@ -1,0 +1,155 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds click-through-rate models and the processing-in-memory hardware that runs them, together.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// How log lines on standard error and in the run's `run.log` look.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub(crate) log_format: LogFormat,
+    /// Worker threads; all cores by default. Results do not depend on it.
+    #[arg(long, global = true)]
+    pub(crate) threads: Option<usize>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Looks of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The jobs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Trains a supernet, searches co-designs and writes their Pareto front.
+    ///
+    /// Without a file: the built-in configuration on built-in synthetic click logs.
+    Search(SearchArgs),
+    /// Trains the supernet of a search and stops there; `search --resume` goes on with it.
+    Train(SearchArgs),
+    /// Prints the front of a run and its factors over the reference designs.
+    Front(FrontArgs),
+    /// Trains designs of a front from scratch over several seeds.
+    Retrain(RetrainArgs),
+    /// Prices a design: latency, energy, power, area, by component and by operator.
+    Cost(CostArgs),
+    /// Describes search spaces and draws designs from them.
+    #[command(subcommand)]
+    Space(SpaceCommand),
+    /// Reads click logs and makes synthetic ones.
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+/// Arguments of `search` and `train`.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Configuration (TOML); the built-in one without it.
+    #[arg(conflicts_with = "resume")]
+    pub(crate) config: Option<PathBuf>,
+    /// Continues a run from its last checkpoint.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Folder of the run; must not exist yet. By default the next free `runs/NAME-NUMBER`.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "resume")]
+    pub(crate) run: Option<PathBuf>,
+}
+
+/// Arguments of `front`.
+#[derive(Debug, Args)]
+pub(crate) struct FrontArgs {
+    /// Folder of a finished run.
+    pub(crate) run: PathBuf,
+}
+
+/// Arguments of `retrain`.
+#[derive(Debug, Args)]
+pub(crate) struct RetrainArgs {
+    /// Folder of a finished run.
+    pub(crate) run: PathBuf,
+    /// Numbers of the designs in the front's table; by default the one with the lowest log loss.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) designs: Vec<usize>,
+    /// Trainings of each design, with seeds seed, seed + 1, …
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) seeds: u64,
+    /// Passes over the training split; by default the configuration's `[retrain] epochs`.
+    #[arg(long)]
+    pub(crate) epochs: Option<f64>,
+    /// Also trains a logistic regression with the same trainer and data.
+    #[arg(long)]
+    pub(crate) logistic_regression: bool,
+}
+
+/// Arguments of `cost`.
+#[derive(Debug, Args)]
+pub(crate) struct CostArgs {
+    /// A design as `space sample` prints it, or one of the designs of a `pareto.json`.
+    pub(crate) design: PathBuf,
+    /// Prints JSON instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Commands about search spaces.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SpaceCommand {
+    /// Prints what a space offers and how many designs it has.
+    Describe {
+        /// A space (TOML) or the name of a built-in one.
+        space: PathBuf,
+    },
+    /// Draws a design and prints it as JSON.
+    Sample {
+        /// A space (TOML) or the name of a built-in one.
+        space: PathBuf,
+        /// Seed of the draw.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Dense inputs.
+        #[arg(long, default_value_t = 13)]
+        dense: usize,
+        /// Categorical fields.
+        #[arg(long, default_value_t = 26)]
+        fields: usize,
+        /// Rows of every embedding table.
+        #[arg(long, default_value_t = 100_000)]
+        rows: u64,
+    },
+    /// Reads a network in NASRec's JSON schema and prints its live layers.
+    Import {
+        /// Network (JSON).
+        network: PathBuf,
+        /// Dense inputs.
+        #[arg(long, default_value_t = 13)]
+        dense: usize,
+        /// Categorical fields.
+        #[arg(long, default_value_t = 26)]
+        fields: usize,
+    },
+}
+
+/// Commands about click logs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Reads the click log of a configuration and prints its shape; the built-in one without it.
+    Describe {
+        /// Configuration (TOML).
+        config: Option<PathBuf>,
+    },
+    /// Prints a built-in schema, to start one's own from.
+    Schema {
+        /// Name of the schema.
+        name: String,
+    },
+}

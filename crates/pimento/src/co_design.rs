@@ -1,0 +1,145 @@
+//! The co-design problem: networks, precisions and hardware, searched together.
+
+use std::collections::BTreeMap;
+
+use pimento_data::{ClickLog, Split};
+use pimento_evolution::{Evaluation, Objective, Problem, evaluate_parallel};
+use pimento_hardware::{Cost, CostModel, CostSummary, Hardware, PimCostModel};
+use pimento_space::{Design, Genotype, Network, SearchSpace, lower};
+use pimento_supernet::{Quality, Supernet, input_shape};
+use rand_chacha::ChaCha8Rng;
+
+use crate::config::ScoreSection;
+
+/// What a search minimises.
+pub(crate) const OBJECTIVES: [Objective; 4] = [
+    Objective { name: "log_loss" },
+    Objective { name: "latency_ns" },
+    Objective { name: "energy_pj" },
+    Objective { name: "area_um2" },
+];
+
+/// Everything a design is judged by. Asking it changes nothing.
+pub(crate) struct CoDesign<'a> {
+    /// What may be chosen.
+    pub(crate) space: &'a SearchSpace,
+    /// How well a network predicts.
+    pub(crate) supernet: &'a Supernet,
+    /// On what.
+    pub(crate) log: &'a dyn ClickLog,
+    /// What a design costs.
+    pub(crate) pricing: Pricing,
+    /// How a network is scored.
+    pub(crate) score: &'a ScoreSection,
+}
+
+/// The cost model with the embedding tables that every design has.
+pub(crate) struct Pricing {
+    model: PimCostModel,
+    table_rows: Vec<u64>,
+}
+
+impl Pricing {
+    /// Prices designs for tables of these sizes.
+    pub(crate) fn new(table_rows: Vec<u64>) -> Self {
+        Self {
+            model: PimCostModel::isaac(),
+            table_rows,
+        }
+    }
+
+    /// Figures of merit of a network on hardware.
+    pub(crate) fn summary(&self, network: &Network, hardware: &Hardware) -> CostSummary {
+        self.model
+            .summary(&lower(network, &self.table_rows), hardware)
+    }
+
+    /// The same with the breakdown.
+    pub(crate) fn cost(&self, network: &Network, hardware: &Hardware) -> Cost {
+        self.model.cost(&lower(network, &self.table_rows), hardware)
+    }
+
+    /// Rows of the embedding tables.
+    pub(crate) fn table_rows(&self) -> &[u64] {
+        &self.table_rows
+    }
+}
+
+impl CoDesign<'_> {
+    /// The design that a genotype codes.
+    pub(crate) fn decode(&self, genotype: &Genotype) -> Design {
+        self.space.decode(genotype, input_shape(self.log.shape()))
+    }
+
+    /// The supernet's opinion of a network.
+    pub(crate) fn quality(&self, network: &Network) -> Quality {
+        self.supernet.evaluate(
+            network,
+            self.log,
+            Split::Validation,
+            self.score.validation_samples,
+            &self.score.head,
+        )
+    }
+}
+
+impl Problem for CoDesign<'_> {
+    type Genotype = Genotype;
+
+    fn objectives(&self) -> &[Objective] {
+        &OBJECTIVES
+    }
+
+    fn sample(&self, rng: &mut ChaCha8Rng) -> Genotype {
+        self.space.sample(rng)
+    }
+
+    fn mutate(&self, genotype: &Genotype, strength: usize, rng: &mut ChaCha8Rng) -> Genotype {
+        self.space.mutate(genotype, strength, rng)
+    }
+
+    fn crossover(&self, a: &Genotype, b: &Genotype, rng: &mut ChaCha8Rng) -> Genotype {
+        self.space.crossover(a, b, rng)
+    }
+
+    /// Prices every design; scores every network once, and only those whose hardware can run them.
+    fn evaluate(&self, generation: &[Genotype]) -> Vec<Evaluation> {
+        let designs: Vec<Design> = generation
+            .iter()
+            .map(|genotype| self.decode(genotype))
+            .collect();
+        let costs: Vec<CostSummary> = evaluate_parallel(&designs, |design| {
+            self.pricing.summary(&design.network, &design.hardware)
+        });
+        let mut networks: Vec<&Network> = Vec::new();
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+        let keys: Vec<Option<usize>> = designs
+            .iter()
+            .zip(&costs)
+            .map(|(design, cost)| {
+                (cost.violation == 0.0).then(|| {
+                    *numbers
+                        .entry(format!("{:?}", design.network))
+                        .or_insert_with(|| {
+                            networks.push(&design.network);
+                            networks.len() - 1
+                        })
+                })
+            })
+            .collect();
+        let losses = evaluate_parallel(&networks, |network| self.quality(network).log_loss);
+        costs
+            .iter()
+            .zip(keys)
+            .map(|(cost, key)| Evaluation {
+                objectives: vec![
+                    key.map_or(f64::MAX, |key| losses[key]),
+                    cost.latency_ns,
+                    cost.energy_pj,
+                    cost.area_um2,
+                ],
+                violation: cost.violation,
+            })
+            .collect()
+    }
+}

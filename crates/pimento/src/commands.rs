@@ -1,0 +1,9 @@
+//! One module per command of the program.
+
+pub(crate) mod cost;
+pub(crate) mod data;
+pub(crate) mod front;
+pub(crate) mod retrain;
+pub(crate) mod search;
+pub(crate) mod space;
+pub(crate) mod train;

@@ -1,0 +1,269 @@
+//! `search`: supernet, evolution, comparison, `pareto.json`.
+
+use pimento_evolution::{ParetoFront, Search, SearchState};
+use pimento_space::{Design, Genotype};
+use pimento_supernet::{Quality, input_shape};
+use tracing::info;
+
+use crate::{
+    cli::{Cli, SearchArgs},
+    co_design::{CoDesign, OBJECTIVES, Pricing},
+    commands::train::{Prepared, prepare, train_supernet},
+    error::Error,
+    interrupt::Interrupt,
+    pareto::{self, DesignRecord, FORMAT, FORMAT_VERSION, Origin, ParetoFile},
+    progress, table,
+    verify::{Training, Verifier},
+};
+
+/// File with the state of the evolution after the last whole generation.
+const STATE_FILE: &str = "search-state.json";
+
+/// Runs a search to its end, or to the next safe point if interrupted.
+pub(crate) fn run(cli: &Cli, arguments: &SearchArgs, interrupt: &Interrupt) -> Result<(), Error> {
+    let prepared = prepare(cli, arguments)?;
+    let folder = prepared.run.path().to_owned();
+    search(&prepared, interrupt).map_err(|error| match error {
+        Error::Interrupted { .. } => Error::Interrupted { run: Some(folder) },
+        other => other,
+    })
+}
+
+fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
+    let supernet = train_supernet(prepared, interrupt)?;
+    let log = prepared.data.log.as_ref();
+    let table_rows = log
+        .shape()
+        .table_rows
+        .iter()
+        .map(|&rows| u64::from(rows))
+        .collect();
+    let problem = CoDesign {
+        space: &prepared.space,
+        supernet: &supernet,
+        log,
+        pricing: Pricing::new(table_rows),
+        score: prepared.config.file.score.get_ref(),
+    };
+    let state = evolve(prepared, &problem, interrupt)?;
+    let front = ParetoFront::from_individuals(state.individuals());
+    if front.members().is_empty() {
+        return Err(Error::NoFeasibleDesign {
+            evaluations: state.evaluations(),
+        });
+    }
+    let file = describe(prepared, &problem, &state, &front, interrupt)?;
+    prepared.run.write_json(pareto::FILE, &file)?;
+    table::print(&table::front(&file));
+    info!(path = %prepared.run.path().join(pareto::FILE).display(), "front written");
+    Ok(())
+}
+
+fn evolve(
+    prepared: &Prepared,
+    problem: &CoDesign<'_>,
+    interrupt: &Interrupt,
+) -> Result<SearchState<Genotype>, Error> {
+    let mut settings = prepared.config.file.search.get_ref().clone();
+    settings.seed = prepared.config.file.seed;
+    let total = settings.generations as u64 + 1;
+    let mut search = match prepared.run.read_json(STATE_FILE)? {
+        Some(state) => Search::resume(problem, settings, state),
+        None => Search::new(problem, settings),
+    };
+    let bar = progress::bar(total, "searching", "generations");
+    loop {
+        bar.set_position(search.state().generations() as u64);
+        interrupt.check()?;
+        let stopped = search.step();
+        prepared.run.write_json(STATE_FILE, search.state())?;
+        if let Some(report) = search.state().reports().last() {
+            info!(
+                generation = report.generation,
+                evaluations = report.evaluations_total,
+                front = report.front_size,
+                hypervolume = report.hypervolume,
+                duplicates = report.duplicates_redrawn,
+                "generation done"
+            );
+            bar.set_message(format!("· front of {}", report.front_size));
+        }
+        if let Some(reason) = stopped {
+            bar.finish_and_clear();
+            info!(?reason, "search done");
+            return Ok(search.into_state());
+        }
+    }
+}
+
+/// Everything about the front and the references, trainings from scratch included.
+fn describe(
+    prepared: &Prepared,
+    problem: &CoDesign<'_>,
+    state: &SearchState<Genotype>,
+    front: &ParetoFront<Genotype>,
+    interrupt: &Interrupt,
+) -> Result<ParetoFile, Error> {
+    let mut members: Vec<_> = front.members().iter().collect();
+    members.sort_by(|a, b| {
+        let losses = (a.evaluation.objectives[0], b.evaluation.objectives[0]);
+        losses
+            .0
+            .total_cmp(&losses.1)
+            .then_with(|| a.genotype.cmp(&b.genotype))
+    });
+    let mut verifier = Verifier::open(prepared, interrupt)?;
+    let references = prepared
+        .config
+        .file
+        .retrain
+        .get_ref()
+        .references
+        .iter()
+        .map(|reference| {
+            let design = reference.design(input_shape(problem.log.shape()));
+            let training = verifier.train(&design.name, &design.network)?;
+            let pair = Design {
+                network: design.network,
+                hardware: design.hardware,
+            };
+            Ok(record(
+                problem,
+                design.name,
+                None,
+                pair,
+                None,
+                vec![training],
+            ))
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    let chosen = choose(
+        prepared,
+        &members
+            .iter()
+            .map(|m| &m.evaluation.objectives[..])
+            .collect::<Vec<_>>(),
+    );
+    let mut designs = Vec::with_capacity(members.len());
+    for (number, member) in members.iter().enumerate() {
+        let design = problem.decode(&member.genotype);
+        let quality = problem.quality(&design.network);
+        let trainings = if chosen.contains(&number) {
+            vec![verifier.train(&format!("design {number}"), &design.network)?]
+        } else {
+            Vec::new()
+        };
+        let genotype = Some(member.genotype.clone());
+        designs.push(record(
+            problem,
+            number.to_string(),
+            genotype,
+            design,
+            Some(quality),
+            trainings,
+        ));
+    }
+    log_gap(prepared, &designs);
+    Ok(ParetoFile {
+        format: FORMAT.to_owned(),
+        version: FORMAT_VERSION,
+        pimento_version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: prepared.config.file.seed,
+        origin: origin(prepared, problem),
+        objectives: OBJECTIVES
+            .iter()
+            .map(|objective| objective.name.to_owned())
+            .collect(),
+        evaluations: state.evaluations(),
+        hypervolume: state
+            .reports()
+            .iter()
+            .map(|report| report.hypervolume)
+            .collect(),
+        designs,
+        references,
+    })
+}
+
+/// Designs that are trained from scratch: the one with the lowest log loss, then those that cost
+/// least (geometric mean of the costs) among the best by log loss.
+fn choose(prepared: &Prepared, objectives: &[&[f64]]) -> Vec<usize> {
+    let count = prepared
+        .config
+        .file
+        .retrain
+        .get_ref()
+        .designs
+        .min(objectives.len());
+    let cost = |number: &usize| -> f64 {
+        objectives[*number][1..]
+            .iter()
+            .map(|figure| figure.max(1e-300).ln())
+            .sum()
+    };
+    let mut chosen: Vec<usize> = Vec::new();
+    for place in 0..count {
+        // A widening share of the front, best log loss first.
+        let reach = 1 + place * objectives.len() / (2 * count.max(1));
+        let candidate = (0..reach.min(objectives.len()))
+            .filter(|number| !chosen.contains(number))
+            .min_by(|a, b| cost(a).total_cmp(&cost(b)))
+            .or_else(|| (0..objectives.len()).find(|number| !chosen.contains(number)));
+        chosen.extend(candidate);
+    }
+    chosen
+}
+
+fn record(
+    problem: &CoDesign<'_>,
+    name: String,
+    genotype: Option<Genotype>,
+    design: Design,
+    quality: Option<Quality>,
+    trainings: Vec<Training>,
+) -> DesignRecord {
+    let cost = problem.pricing.cost(&design.network, &design.hardware);
+    DesignRecord {
+        name,
+        genotype,
+        macs: design.network.macs(),
+        dense_parameters: design.network.dense_parameters(),
+        table_rows: problem.pricing.table_rows().to_vec(),
+        network: design.network,
+        hardware: design.hardware,
+        quality,
+        trainings,
+        cost: cost.summary,
+        breakdown: cost.breakdown,
+    }
+}
+
+fn origin(prepared: &Prepared, problem: &CoDesign<'_>) -> Origin {
+    Origin {
+        space: prepared.space.name().to_owned(),
+        space_fingerprint: prepared.space.fingerprint(),
+        data_fingerprint: problem.log.fingerprint().to_owned(),
+        table_rows: problem.pricing.table_rows().to_vec(),
+        best_possible: prepared.data.best_possible,
+    }
+}
+
+fn log_gap(prepared: &Prepared, designs: &[DesignRecord]) {
+    let Some(best) = prepared.data.best_possible else {
+        return;
+    };
+    let supernet = designs
+        .iter()
+        .filter_map(|design| design.quality)
+        .map(|q| q.log_loss);
+    let alone = designs.iter().filter_map(DesignRecord::alone_log_loss);
+    let gap = |losses: &mut dyn Iterator<Item = f64>| {
+        losses.reduce(f64::min).map(|loss| loss - best.log_loss)
+    };
+    info!(
+        best_possible = best.log_loss,
+        gap_in_supernet = gap(&mut { supernet }),
+        gap_trained_alone = gap(&mut { alone }),
+        "log loss against the best possible on this synthetic log"
+    );
+}

@@ -1,0 +1,188 @@
+//! `train`: the supernet of a search; also the first part of `search`.
+
+use pimento_data::Split;
+use pimento_space::SearchSpace;
+use pimento_supernet::{Capacity, Identity, Supernet, Trainer, input_shape};
+use tracing::info;
+
+use crate::{
+    catalogue::{OpenLog, open_log, space_of},
+    cli::{Cli, SearchArgs},
+    config::SearchConfig,
+    error::Error,
+    interrupt::Interrupt,
+    journal, progress,
+    run::RunFolder,
+};
+
+/// A run that can begin or go on.
+pub(crate) struct Prepared {
+    /// What to do.
+    pub(crate) config: SearchConfig,
+    /// Where results go.
+    pub(crate) run: RunFolder,
+    /// The click log.
+    pub(crate) data: OpenLog,
+    /// The search space.
+    pub(crate) space: SearchSpace,
+}
+
+/// Trains the supernet of a configuration.
+pub(crate) fn run(cli: &Cli, arguments: &SearchArgs, interrupt: &Interrupt) -> Result<(), Error> {
+    let prepared = prepare(cli, arguments)?;
+    let folder = prepared.run.path().to_owned();
+    train_supernet(&prepared, interrupt).map_err(|error| match error {
+        Error::Interrupted { .. } => Error::Interrupted {
+            run: Some(folder.clone()),
+        },
+        other => other,
+    })?;
+    info!(
+        "supernet trained; go on with `pimento search --resume {}`",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// Reads everything that a run needs; the run's folder is made last, when nothing can be wrong.
+pub(crate) fn prepare(cli: &Cli, arguments: &SearchArgs) -> Result<Prepared, Error> {
+    use_threads(cli);
+    let earlier = arguments
+        .resume
+        .as_deref()
+        .map(RunFolder::open)
+        .transpose()?;
+    let config = match (&earlier, &arguments.config) {
+        (Some(run), _) => run.config()?,
+        (None, Some(path)) => SearchConfig::read(path)?,
+        (None, None) => SearchConfig::built_in()?,
+    };
+    let space = space_of(&config)?;
+    let data = open_log(&config)?;
+    let run = match earlier {
+        Some(run) => run,
+        None => RunFolder::create(&config, arguments.run.as_deref())?,
+    };
+    journal::start(cli.log_format, Some(run.path()))?;
+    let prepared = Prepared {
+        config,
+        run,
+        data,
+        space,
+    };
+    announce(&prepared);
+    Ok(prepared)
+}
+
+/// Limits the worker threads of the whole program, once.
+pub(crate) fn use_threads(cli: &Cli) {
+    if let Some(threads) = cli.threads {
+        // It fails only if a pool exists already, which then stays.
+        let _ = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global();
+    }
+}
+
+fn announce(prepared: &Prepared) {
+    let splits = &prepared.data.summary.splits;
+    info!(
+        run = %prepared.run.path().display(),
+        configuration = %prepared.config.path.display(),
+        space = prepared.space.name(),
+        designs = %prepared.space.size().total_log10_text(),
+        train = splits[Split::Train].rows,
+        validation = splits[Split::Validation].rows,
+        test = splits[Split::Test].rows,
+        embedding_rows = prepared.data.summary.table_rows(),
+        "run opened"
+    );
+    if let Some(best) = prepared.data.best_possible {
+        info!(
+            log_loss = best.log_loss,
+            auc = best.auc,
+            "best possible on the validation split"
+        );
+    }
+}
+
+/// Trains the supernet, or goes on from its checkpoint, or just loads it.
+pub(crate) fn train_supernet(
+    prepared: &Prepared,
+    interrupt: &Interrupt,
+) -> Result<Supernet, Error> {
+    let log = prepared.data.log.as_ref();
+    let (config, seed) = (&prepared.config.file.supernet, prepared.config.file.seed);
+    let identity = Identity {
+        space: prepared.space.fingerprint(),
+        data: log.fingerprint().to_owned(),
+        seed,
+    };
+    let input = input_shape(log.shape());
+    let mut supernet = Supernet::shared(capacity(&prepared.space, input), log.shape(), seed);
+    let done = prepared
+        .run
+        .load_supernet(&mut supernet, &identity)?
+        .unwrap_or(0);
+    info!(
+        weights = supernet.weight_count(),
+        embedding_values = supernet.embedding_count(),
+        steps_done = done,
+        "supernet ready"
+    );
+    let mut trainer = Trainer::new(supernet, log, config.train.clone(), seed, done);
+    let steps = trainer.steps();
+    if done >= steps {
+        return Ok(trainer.into_supernet());
+    }
+    let bar = progress::bar(steps, "training supernet", "steps");
+    let full_path_steps = config.full_path_share * steps as f64;
+    let mut recent = 0.0;
+    while trainer.step_count() < steps {
+        if interrupt.is_asked() {
+            prepared
+                .run
+                .save_supernet(trainer.supernet(), &identity, trainer.step_count())?;
+            interrupt.check()?;
+        }
+        let probability = (1.0 - trainer.step_count() as f64 / full_path_steps.max(1e-9)).max(0.0);
+        let mut rng = trainer.path_rng();
+        let genotype = prepared
+            .space
+            .sample_training_genotype(probability, &mut rng);
+        let report = trainer.step(&prepared.space.decode(&genotype, input).network);
+        recent = if report.step == done {
+            report.loss
+        } else {
+            0.98 * recent + 0.02 * report.loss
+        };
+        bar.set_position(trainer.step_count());
+        if trainer.step_count() % 50 == 0 {
+            bar.set_message(format!("· log loss {recent:.4}"));
+        }
+        if trainer.step_count() % config.checkpoint_steps == 0 || trainer.step_count() == steps {
+            prepared
+                .run
+                .save_supernet(trainer.supernet(), &identity, trainer.step_count())?;
+            info!(
+                step = trainer.step_count(),
+                log_loss = recent,
+                "checkpoint written"
+            );
+        }
+    }
+    bar.finish_and_clear();
+    Ok(trainer.into_supernet())
+}
+
+/// The room that a space's networks need.
+fn capacity(space: &SearchSpace, input: pimento_space::InputShape) -> Capacity {
+    Capacity {
+        input,
+        blocks: space.block_count(),
+        max_width: space.max_width(),
+        max_rows: space.max_rows(),
+        embedding_dim: space.embedding_dim(),
+        layer_norm: space.layer_norm(),
+    }
+}

@@ -1,0 +1,262 @@
+//! `search.toml`: what a run does. Every key has a default; an empty file is the built-in run.
+
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
+
+use pimento_data::SyntheticSettings;
+use pimento_evolution::SearchSettings;
+use pimento_supernet::{HeadSettings, TrainSettings};
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use crate::{error::Error, references::Reference};
+
+/// The built-in configuration: `search` without an argument.
+pub(crate) const BUILT_IN: &str = include_str!("../search.toml");
+
+/// Name that stands for the built-in configuration in messages and run folders.
+pub(crate) const BUILT_IN_NAME: &str = "built-in";
+
+/// A checked configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct SearchConfig {
+    /// Where it was read.
+    pub(crate) path: PathBuf,
+    /// Its text.
+    pub(crate) text: String,
+    /// What it says.
+    pub(crate) file: ConfigFile,
+}
+
+/// The keys of `search.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct ConfigFile {
+    /// The seed that all randomness comes from.
+    pub(crate) seed: u64,
+    /// The click log.
+    pub(crate) data: Spanned<DataSection>,
+    /// A search space: the name of a built-in one or a file, relative to the configuration.
+    pub(crate) space: Spanned<String>,
+    /// How the supernet is trained.
+    pub(crate) supernet: SupernetSection,
+    /// How networks are scored.
+    pub(crate) score: Spanned<ScoreSection>,
+    /// How designs are searched.
+    pub(crate) search: Spanned<SearchSettings>,
+    /// How networks are trained alone: references, and designs of the front.
+    pub(crate) retrain: Spanned<RetrainSection>,
+}
+
+/// Section `data`: nothing for synthetic logs, or files and a schema.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct DataSection {
+    /// Name of a built-in schema or a schema file, relative to the configuration.
+    pub(crate) schema: Option<Spanned<String>>,
+    /// Text files, split as the schema says.
+    pub(crate) files: Vec<PathBuf>,
+    /// Text files to train on; with `validation` and `test`, instead of `files`.
+    pub(crate) train: Vec<PathBuf>,
+    /// Text files that decisions are made on.
+    pub(crate) validation: Vec<PathBuf>,
+    /// Text files that are looked at once.
+    pub(crate) test: Vec<PathBuf>,
+    /// Folder of packed logs.
+    pub(crate) cache: Option<PathBuf>,
+    /// The generator of synthetic logs, used where no files are given.
+    pub(crate) synthetic: Option<Spanned<SyntheticSettings>>,
+}
+
+/// Section `supernet`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct SupernetSection {
+    /// The training.
+    pub(crate) train: TrainSettings,
+    /// Share of the steps over which the probability of full paths falls from 1 to 0, in [0, 1].
+    pub(crate) full_path_share: f64,
+    /// Steps between checkpoints.
+    pub(crate) checkpoint_steps: u64,
+}
+
+/// Section `score`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct ScoreSection {
+    /// How the head is fitted to a network.
+    pub(crate) head: HeadSettings,
+    /// Validation samples that a network is scored on, at most.
+    pub(crate) validation_samples: usize,
+}
+
+/// Section `retrain`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct RetrainSection {
+    /// The training; `epochs` is the most, the weights after the best epoch are kept.
+    pub(crate) train: TrainSettings,
+    /// Designs of the front that are trained alone at the end of a search.
+    pub(crate) designs: usize,
+    /// Designs to compare with, trained and priced at the end of a search.
+    pub(crate) references: Vec<Reference>,
+}
+
+impl Default for ConfigFile {
+    fn default() -> Self {
+        let spanned = |text: &str| Spanned::new(0..0, text.to_owned());
+        Self {
+            seed: 1,
+            data: Spanned::new(0..0, DataSection::default()),
+            space: spanned("quickstart"),
+            supernet: SupernetSection::default(),
+            score: Spanned::new(0..0, ScoreSection::default()),
+            search: Spanned::new(0..0, SearchSettings::default()),
+            retrain: Spanned::new(0..0, RetrainSection::default()),
+        }
+    }
+}
+
+impl Default for SupernetSection {
+    fn default() -> Self {
+        Self {
+            train: TrainSettings::default(),
+            full_path_share: 0.2,
+            checkpoint_steps: 1000,
+        }
+    }
+}
+
+impl Default for ScoreSection {
+    fn default() -> Self {
+        Self {
+            head: HeadSettings::default(),
+            validation_samples: 1_000_000,
+        }
+    }
+}
+
+impl Default for RetrainSection {
+    fn default() -> Self {
+        let references = vec![Reference::NasrecSmall, Reference::Dlrm];
+        Self {
+            train: TrainSettings::default(),
+            designs: 3,
+            references,
+        }
+    }
+}
+
+impl SearchConfig {
+    /// The built-in configuration.
+    pub(crate) fn built_in() -> Result<Self, Error> {
+        Self::parse(Path::new(BUILT_IN_NAME), BUILT_IN.to_owned())
+    }
+
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::file("read", path, source))?;
+        Self::parse(path, text)
+    }
+
+    /// Reads a text; `path` is for messages and for paths relative to it.
+    pub(crate) fn parse(path: &Path, text: String) -> Result<Self, Error> {
+        let file: ConfigFile = toml::from_str(&text)
+            .map_err(|error| Error::toml(path, &text, error.message(), error.span()))?;
+        let config = Self {
+            path: path.to_owned(),
+            text,
+            file,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// A path in the configuration, relative to the configuration's folder.
+    pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
+        match self.path.parent() {
+            Some(folder) if path.is_relative() => folder.join(path),
+            _ => path.to_owned(),
+        }
+    }
+
+    /// An error about a part of the text.
+    pub(crate) fn error(&self, message: impl ToString, span: Range<usize>) -> Error {
+        Error::toml(&self.path, &self.text, message, Some(span))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.check_data()?;
+        let share = self.file.supernet.full_path_share;
+        if !(0.0..=1.0).contains(&share) {
+            return Err(self.about(&format!("`full-path-share` is {share}, expected 0 to 1")));
+        }
+        self.check_train("supernet.train", &self.file.supernet.train)?;
+        self.check_train("retrain.train", &self.file.retrain.get_ref().train)?;
+        if self.file.supernet.checkpoint_steps == 0 {
+            return Err(self.about("`checkpoint-steps` is 0, expected at least 1"));
+        }
+        if self.file.score.get_ref().validation_samples == 0 {
+            let span = self.file.score.span();
+            return Err(self.error("`validation-samples` is 0, expected at least 1", span));
+        }
+        let settings = &self.file.search;
+        settings
+            .get_ref()
+            .validate()
+            .map_err(|error| self.error(error, settings.span()))
+    }
+
+    fn check_data(&self) -> Result<(), Error> {
+        let (data, span) = (self.file.data.get_ref(), self.file.data.span());
+        let split = [&data.train, &data.validation, &data.test];
+        let given = split.iter().filter(|files| !files.is_empty()).count();
+        let has_files = !data.files.is_empty();
+        let message = if given != 0 && given != 3 {
+            "`train`, `validation` and `test` belong together: give all three or use `files`"
+        } else if has_files && given != 0 {
+            "`files` and `train`, `validation`, `test` exclude each other: give one of them"
+        } else if (has_files || given != 0) && data.synthetic.is_some() {
+            "files and `synthetic` exclude each other: remove one of them"
+        } else if (has_files || given != 0) && data.schema.is_none() {
+            "files need a `schema`: a schema file or the name of a built-in one"
+        } else if !has_files && given == 0 && data.schema.is_some() {
+            "a `schema` needs `files`, or `train`, `validation` and `test`"
+        } else {
+            return Ok(());
+        };
+        Err(self.error(message, span))
+    }
+
+    fn check_train(&self, section: &str, train: &TrainSettings) -> Result<(), Error> {
+        let positive = [
+            ("epochs", train.epochs),
+            ("learning-rate", train.learning_rate),
+            ("epsilon", train.epsilon),
+            ("clip-norm", train.clip_norm),
+        ];
+        for (key, value) in positive {
+            if !(value.is_finite() && value > 0.0) {
+                let message = format!("`{section}.{key}` is {value}, expected a positive number");
+                return Err(self.about(&message));
+            }
+        }
+        if !(train.embedding_l2.is_finite() && train.embedding_l2 >= 0.0) {
+            let value = train.embedding_l2;
+            let message = format!("`{section}.embedding-l2` is {value}, expected 0 or more");
+            return Err(self.about(&message));
+        }
+        Ok(())
+    }
+
+    /// An error that points at the key its message names first.
+    fn about(&self, message: &str) -> Error {
+        let key = message.split('`').nth(1).unwrap_or_default();
+        let key = key.rsplit('.').next().unwrap_or(key);
+        let span = self.text.find(key).map(|start| start..start + key.len());
+        Error::toml(&self.path, &self.text, message, span)
+    }
+}

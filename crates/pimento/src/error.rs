@@ -1,0 +1,139 @@
+//! Everything that can end the program early.
+
+use std::{
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use thiserror::Error;
+
+use crate::interrupt::INTERRUPTED;
+
+/// Why the program stopped.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// A TOML file says something that cannot be.
+    #[error("{}: {message}", path.display())]
+    Toml {
+        /// The file, or the name of a built-in one.
+        path: PathBuf,
+        /// Its text.
+        text: String,
+        /// What is wrong.
+        message: String,
+        /// Where, in bytes.
+        span: Option<Range<usize>>,
+    },
+    /// A JSON file says something that cannot be.
+    #[error("{}: {message}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column where they are known.
+        message: String,
+    },
+    /// A file cannot be used.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The click log cannot be used.
+    #[error(transparent)]
+    Data(#[from] pimento_data::DataError),
+    /// A checkpoint cannot be used.
+    #[error("checkpoint `{}`: {source}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: pimento_supernet::CheckpointError,
+    },
+    /// A run folder cannot be used as asked.
+    #[error("run folder `{}` {problem}", path.display())]
+    Run {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: &'static str,
+    },
+    /// Something asked for by name or number does not exist.
+    #[error("there is no {what} `{name}`; there is {known}")]
+    Unknown {
+        /// Kind of thing.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The search found no design that satisfies all constraints.
+    #[error("no feasible design was found in {evaluations} evaluations: widen the hardware menus")]
+    NoFeasibleDesign {
+        /// Designs priced.
+        evaluations: usize,
+    },
+    /// Somebody asked to stop; everything is saved.
+    #[error("interrupted{}", continuation(run.as_deref()))]
+    Interrupted {
+        /// The run, if it can go on.
+        run: Option<PathBuf>,
+    },
+}
+
+impl Error {
+    /// An error about a file.
+    pub(crate) fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::File {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// An error about the text of a TOML file.
+    pub(crate) fn toml(
+        path: &Path,
+        text: &str,
+        message: impl ToString,
+        span: Option<Range<usize>>,
+    ) -> Self {
+        let message = message.to_string();
+        Self::Toml {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            message,
+            span,
+        }
+    }
+
+    /// An error about the text of a JSON file.
+    pub(crate) fn json(path: &Path, message: impl ToString) -> Self {
+        Self::Json {
+            path: path.to_owned(),
+            message: message.to_string(),
+        }
+    }
+
+    /// 2 for what the user wrote, 1 for what went wrong, 130 for an interrupted run.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Toml { .. } | Self::Json { .. } | Self::Unknown { .. } => ExitCode::from(2),
+            Self::Interrupted { .. } => ExitCode::from(INTERRUPTED as u8),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+fn continuation(run: Option<&Path>) -> String {
+    match run {
+        Some(run) => format!(": go on with `pimento search --resume {}`", run.display()),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,50 @@
+//! pimento: AutoML co-design of click-through-rate models and processing-in-memory hardware.
+
+mod catalogue;
+mod cli;
+mod co_design;
+mod commands;
+mod config;
+mod diagnostic;
+mod error;
+mod interrupt;
+mod journal;
+mod pareto;
+mod progress;
+mod references;
+mod run;
+mod table;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{
+    cli::{Cli, Command},
+    interrupt::Interrupt,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let interrupt = Interrupt::install();
+    let outcome = match &cli.command {
+        Command::Search(arguments) => commands::search::run(&cli, arguments, &interrupt),
+        Command::Train(arguments) => commands::train::run(&cli, arguments, &interrupt),
+        Command::Retrain(arguments) => commands::retrain::run(&cli, arguments, &interrupt),
+        Command::Front(arguments) => commands::front::run(arguments),
+        Command::Cost(arguments) => commands::cost::run(arguments),
+        Command::Space(command) => commands::space::run(command),
+        Command::Data(command) => commands::data::run(&cli, command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            diagnostic::report(&error);
+            error.exit_code()
+        }
+    }
+}
