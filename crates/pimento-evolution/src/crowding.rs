@@ -5,7 +5,7 @@ use crate::{dominance::number, evaluation::Evaluation};
 /// Crowding distance of each member of `front`, in its order.
 ///
 /// For every objective the two ends of the front get infinity, and the others the distance between
-/// their neighbours divided by the range. Fronts of one or two members are all infinite. An
+/// their neighbours divided by the range, so that scales do not matter. Fronts of one or two members are all infinite. An
 /// objective whose range is zero or not finite adds nothing; of several members at an end the one
 /// that comes first in `front` is the end.
 pub fn crowding_distance(evaluations: &[Evaluation], front: &[usize]) -> Vec<f64> {

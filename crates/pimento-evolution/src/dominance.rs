@@ -5,17 +5,16 @@
 use crate::evaluation::Evaluation;
 
 /// Whether `a` is better than `b`: feasible before infeasible; of two infeasible ones the smaller
-/// violation; of two feasible ones the one that is nowhere worse and somewhere better. A strict
-/// partial order.
+/// violation, a failed measurement last; of two feasible ones the one that is nowhere worse and
+/// somewhere better. A strict partial order, whatever the values.
 pub fn dominates(a: &Evaluation, b: &Evaluation) -> bool {
     match (a.is_feasible(), b.is_feasible()) {
         (true, false) => true,
         (false, true) => false,
-        (false, false) => number(a.violation) < number(b.violation),
+        (false, false) => a.distance() < b.distance(),
         (true, true) => {
             let pairs = || a.objectives.iter().zip(&b.objectives);
-            pairs().all(|(a, b)| number(*a) <= number(*b))
-                && pairs().any(|(a, b)| number(*a) < number(*b))
+            pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
         }
     }
 }
@@ -55,9 +54,13 @@ pub fn non_dominated_sort(evaluations: &[Evaluation]) -> Vec<Vec<usize>> {
     fronts
 }
 
-/// The value, or infinity for what is not a number.
+/// The value, or infinity for what is not finite.
 pub(crate) fn number(value: f64) -> f64 {
-    if value.is_nan() { f64::INFINITY } else { value }
+    if value.is_finite() {
+        value
+    } else {
+        f64::INFINITY
+    }
 }
 
 #[cfg(test)]
@@ -87,12 +90,28 @@ mod tests {
     }
 
     #[test]
-    fn equal_ones_do_not_beat_each_other_and_nan_is_worst() {
+    fn equal_ones_do_not_beat_each_other() {
         assert!(!dominates(&feasible(&[1.0, 2.0]), &feasible(&[1.0, 2.0])));
-        assert!(dominates(
-            &feasible(&[1.0, 2.0]),
-            &feasible(&[1.0, f64::NAN])
-        ));
+    }
+
+    #[test]
+    fn what_is_not_finite_is_worst() {
+        let good = feasible(&[1.0, 2.0]);
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(dominates(&good, &feasible(&[1.0, value])), "{value}");
+            assert!(!dominates(&feasible(&[1.0, value]), &good), "{value}");
+        }
+        let far = Evaluation {
+            violation: 1e9,
+            ..good.clone()
+        };
+        let unknown = Evaluation {
+            violation: f64::NAN,
+            ..good.clone()
+        };
+        assert!(!unknown.is_feasible() && dominates(&good, &unknown));
+        assert!(dominates(&far, &unknown));
+        assert!(dominates(&far, &feasible(&[f64::NAN, 0.0])));
     }
 
     #[test]

@@ -7,9 +7,12 @@ use crate::evaluation::{Evaluation, Objective};
 
 /// A space of solutions and what they are worth.
 ///
-/// Laws: all returned genotypes are canonical, so that two of them are equal exactly if they code
-/// the same solution; equal genotypes have equal evaluations; all randomness comes from the
-/// generator given.
+/// Laws:
+/// - all returned genotypes are canonical, so that two of them are equal exactly if they code the
+///   same solution;
+/// - equal genotypes have equal evaluations, whatever the batch and the number of threads;
+/// - every evaluation has one value per objective, in their order, infeasible solutions included;
+/// - all randomness comes from the generator given.
 pub trait Problem: Sync {
     /// The code of a solution.
     type Genotype: Clone + Ord + Send + Sync;
@@ -36,7 +39,7 @@ pub trait Problem: Sync {
         rng: &mut ChaCha8Rng,
     ) -> Self::Genotype;
 
-    /// The evaluations of a generation, in its order.
+    /// The evaluations of a generation, one per genotype, in its order.
     fn evaluate(&self, generation: &[Self::Genotype]) -> Vec<Evaluation>;
 }
 

@@ -1,19 +1,25 @@
 //! What holds for all inputs.
 
 use pimento_evolution::{
-    Evaluation, crowding_distance, dominates, hypervolume, non_dominated_sort,
+    Evaluation, Individual, ParetoFront, crowding_distance, dominates, hypervolume,
+    non_dominated_sort,
 };
 use proptest::prelude::*;
 
 fn evaluation() -> impl Strategy<Value = Evaluation> {
-    (
-        prop::collection::vec(0..6_u8, 3),
-        prop_oneof![3 => Just(0_u8), 1 => 0..3_u8],
-    )
-        .prop_map(|(objectives, violation)| Evaluation {
-            objectives: objectives.into_iter().map(f64::from).collect(),
-            violation: f64::from(violation),
-        })
+    let figure = prop_oneof![
+        30 => (0..6_u8).prop_map(f64::from),
+        1 => prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY)],
+    ];
+    let violation = prop_oneof![
+        9 => Just(0.0),
+        3 => (0..3_u8).prop_map(f64::from),
+        1 => Just(f64::NAN),
+    ];
+    (prop::collection::vec(figure, 3), violation).prop_map(|(objectives, violation)| Evaluation {
+        objectives,
+        violation,
+    })
 }
 
 fn points(dimensions: usize) -> impl Strategy<Value = Vec<Vec<f64>>> {
@@ -75,11 +81,52 @@ proptest! {
 
     #[test]
     fn hypervolume_counts_grid_cells(
-        two in points(2), three in points(3), four in points(4),
+        two in points(2), three in points(3), four in points(4), five in points(5),
     ) {
         prop_assert_eq!(volume(&two, &[6.0; 2]), cells(&two, 6, 2));
         prop_assert_eq!(volume(&three, &[6.0; 3]), cells(&three, 6, 3));
         prop_assert_eq!(volume(&four, &[6.0; 4]), cells(&four, 6, 4));
+        prop_assert_eq!(volume(&five, &[6.0; 5]), cells(&five, 6, 5));
+    }
+
+    #[test]
+    fn hypervolume_does_not_depend_on_the_order(
+        (points, shuffled) in prop::collection::vec(prop::collection::vec(0.0..1.0, 4), 0..20)
+            .prop_flat_map(|points| (Just(points.clone()), Just(points).prop_shuffle())),
+    ) {
+        let (one, other) = (volume(&points, &[1.0; 4]), volume(&shuffled, &[1.0; 4]));
+        prop_assert!((one - other).abs() <= 1e-12, "{one} {other}");
+    }
+
+    #[test]
+    fn hypervolume_does_not_depend_on_the_order_of_objectives(
+        points in prop::collection::vec(prop::collection::vec(0.0..1.0, 4), 0..20),
+    ) {
+        let turned: Vec<Vec<f64>> = points
+            .iter()
+            .map(|point| point.iter().rev().copied().collect())
+            .collect();
+        let (one, other) = (volume(&points, &[1.0; 4]), volume(&turned, &[1.0; 4]));
+        prop_assert!((one - other).abs() <= 1e-12, "{one} {other}");
+    }
+
+    #[test]
+    fn a_front_is_what_nobody_dominates(
+        evaluations in prop::collection::vec(evaluation(), 0..25),
+    ) {
+        let individuals: Vec<Individual<usize>> = evaluations
+            .iter()
+            .enumerate()
+            .map(|(genotype, evaluation)| Individual { genotype, evaluation: evaluation.clone() })
+            .collect();
+        let front = ParetoFront::from_individuals(&individuals);
+        let mut found: Vec<usize> = front.iter().map(|member| member.genotype).collect();
+        found.sort_unstable();
+        let best = non_dominated_sort(&evaluations).into_iter().next().unwrap_or_default();
+        let best: Vec<usize> = best.into_iter().filter(|&i| evaluations[i].is_feasible()).collect();
+        prop_assert_eq!(found, best);
+        let backwards = ParetoFront::from_individuals(individuals.iter().rev());
+        prop_assert_eq!(front, backwards);
     }
 
     #[test]

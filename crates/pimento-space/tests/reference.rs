@@ -206,7 +206,10 @@ fn sizes_are_those_of_the_literature() {
     let check = |name: &str, expected: f64| {
         let size = SearchSpace::preset(name).unwrap().size();
         let networks: f64 = size.networks.to_string().parse().unwrap();
-        assert!((networks / expected - 1.0).abs() < 1e-3, "{name}: {networks:e}");
+        assert!(
+            (networks / expected - 1.0).abs() < 1e-3,
+            "{name}: {networks:e}"
+        );
     };
     // Counted from the code of NASRec: 4.92·10³⁹ and 8.07·10⁴³ with at most four connections.
     check("nasrec-small", 4.92e39);

@@ -15,8 +15,10 @@ pub(crate) struct Adagrad {
 impl Adagrad {
     /// Updates values that lie side by side.
     pub(crate) fn update(&self, values: &mut [f32], accumulators: &mut [f32], gradients: &[f32]) {
-        for ((value, accumulator), gradient) in
-            values.iter_mut().zip(accumulators.iter_mut()).zip(gradients)
+        for ((value, accumulator), gradient) in values
+            .iter_mut()
+            .zip(accumulators.iter_mut())
+            .zip(gradients)
         {
             let gradient = gradient * self.gradient_scale;
             *accumulator += gradient * gradient;
@@ -31,12 +33,19 @@ mod tests {
 
     #[test]
     fn two_steps_by_hand() {
-        let adagrad = Adagrad { learning_rate: 0.1, epsilon: 0.01, gradient_scale: 0.5 };
+        let adagrad = Adagrad {
+            learning_rate: 0.1,
+            epsilon: 0.01,
+            gradient_scale: 0.5,
+        };
         let (mut value, mut accumulator) = ([1.0], [0.0]);
         adagrad.update(&mut value, &mut accumulator, &[4.0]);
         assert_eq!(accumulator, [4.0]);
         assert!((value[0] - (1.0 - 0.2 / 2.01)).abs() < 1e-6);
         adagrad.update(&mut value, &mut accumulator, &[0.0]);
-        assert!((value[0] - (1.0 - 0.2 / 2.01)).abs() < 1e-6, "no gradient, no change");
+        assert!(
+            (value[0] - (1.0 - 0.2 / 2.01)).abs() < 1e-6,
+            "no gradient, no change"
+        );
     }
 }

@@ -68,7 +68,10 @@ pub enum CheckpointError {
 impl Supernet {
     /// Writes the weights after `step` steps and their optimiser state.
     pub fn write(&self, identity: &Identity, step: u64, writer: &mut impl Write) -> io::Result<()> {
-        let mut writer = HashingWriter { inner: writer, hasher: blake3::Hasher::new() };
+        let mut writer = HashingWriter {
+            inner: writer,
+            hasher: blake3::Hasher::new(),
+        };
         writer.write_all(MAGIC)?;
         writer.write_all(&VERSION.to_le_bytes())?;
         for text in [&identity.space, &identity.data] {
@@ -92,8 +95,15 @@ impl Supernet {
         identity: &Identity,
         reader: &mut impl Read,
     ) -> Result<u64, CheckpointError> {
-        let mut reader = HashingReader { inner: reader, hasher: blake3::Hasher::new() };
-        if &reader.array::<16>().map_err(|_| CheckpointError::NotACheckpoint)? != MAGIC {
+        let mut reader = HashingReader {
+            inner: reader,
+            hasher: blake3::Hasher::new(),
+        };
+        if &reader
+            .array::<16>()
+            .map_err(|_| CheckpointError::NotACheckpoint)?
+            != MAGIC
+        {
             return Err(CheckpointError::NotACheckpoint);
         }
         let found = u32::from_le_bytes(reader.array()?);
@@ -115,7 +125,11 @@ impl Supernet {
         let digest = reader.hasher.finalize();
         let mut stored = [0; 32];
         reader.inner.read_exact(&mut stored)?;
-        if stored == *digest.as_bytes() { Ok(step) } else { Err(CheckpointError::Damaged) }
+        if stored == *digest.as_bytes() {
+            Ok(step)
+        } else {
+            Err(CheckpointError::Damaged)
+        }
     }
 
     fn value_count(&self) -> u64 {
@@ -125,14 +139,22 @@ impl Supernet {
     fn all_values(&self) -> impl Iterator<Item = &[f32]> {
         let tables = self.embeddings.tables.iter();
         let tables = tables.flat_map(|table| [&table.values[..], &table.accumulators[..]]);
-        let parameters = self.weights.layers.values().flat_map(|layer| layer.parameters());
+        let parameters = self
+            .weights
+            .layers
+            .values()
+            .flat_map(|layer| layer.parameters());
         tables.chain(parameters.flat_map(|part| [&part.values[..], &part.accumulators[..]]))
     }
 
     fn all_values_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let tables = self.embeddings.tables.iter_mut();
         let tables = tables.flat_map(|table| [&mut table.values[..], &mut table.accumulators[..]]);
-        let parameters = self.weights.layers.values_mut().flat_map(|layer| layer.parameters_mut());
+        let parameters = self
+            .weights
+            .layers
+            .values_mut()
+            .flat_map(|layer| layer.parameters_mut());
         tables.chain(parameters.flat_map(|part| [&mut part.values[..], &mut part.accumulators[..]]))
     }
 }
@@ -141,7 +163,11 @@ fn check(what: &'static str, found: &str, expected: &str) -> Result<(), Checkpoi
     if found == expected {
         return Ok(());
     }
-    Err(CheckpointError::Other { what, found: found.to_owned(), expected: expected.to_owned() })
+    Err(CheckpointError::Other {
+        what,
+        found: found.to_owned(),
+        expected: expected.to_owned(),
+    })
 }
 
 struct HashingWriter<'a, W> {

@@ -52,7 +52,10 @@ impl EmbeddingTables {
         let fields = self.tables.len();
         let mut gathered = vec![0.0; indices.len() * self.dim];
         let mut buffer = vec![0.0; self.dim];
-        for (sample, out) in indices.chunks(fields).zip(gathered.chunks_mut(fields * self.dim)) {
+        for (sample, out) in indices
+            .chunks(fields)
+            .zip(gathered.chunks_mut(fields * self.dim))
+        {
             for (field, (&row, table)) in sample.iter().zip(&self.tables).enumerate() {
                 let first = row as usize * self.dim;
                 buffer.copy_from_slice(&table.values[first..first + self.dim]);
@@ -103,20 +106,26 @@ impl EmbeddingTables {
     /// One optimiser step on the touched rows.
     pub(crate) fn update(&mut self, gradients: &[RowGradients], adagrad: &Adagrad) {
         let dim = self.dim;
-        self.tables.par_iter_mut().zip(gradients).for_each(|(table, gradients)| {
-            for (&row, gradient) in gradients.rows.iter().zip(gradients.gradients.chunks(dim)) {
-                let range = row as usize * dim..(row as usize + 1) * dim;
-                let values = &mut table.values[range.clone()];
-                adagrad.update(values, &mut table.accumulators[range], gradient);
-            }
-        });
+        self.tables
+            .par_iter_mut()
+            .zip(gradients)
+            .for_each(|(table, gradients)| {
+                for (&row, gradient) in gradients.rows.iter().zip(gradients.gradients.chunks(dim)) {
+                    let range = row as usize * dim..(row as usize + 1) * dim;
+                    let values = &mut table.values[range.clone()];
+                    adagrad.update(values, &mut table.accumulators[range], gradient);
+                }
+            });
     }
 }
 
 impl RowGradients {
     /// Sum of the squared gradients.
     pub(crate) fn squared_norm(&self) -> f64 {
-        self.gradients.iter().map(|&value| f64::from(value) * f64::from(value)).sum()
+        self.gradients
+            .iter()
+            .map(|&value| f64::from(value) * f64::from(value))
+            .sum()
     }
 }
 
@@ -125,9 +134,14 @@ impl Table {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(FIRST_STREAM + field as u64);
         let deviation = (2.0 / (rows + dim) as f32).sqrt();
-        let values: Vec<f32> = (0..rows * dim).map(|_| deviation * normal(&mut rng)).collect();
+        let values: Vec<f32> = (0..rows * dim)
+            .map(|_| deviation * normal(&mut rng))
+            .collect();
         let accumulators = vec![0.0; values.len()];
-        Self { values, accumulators }
+        Self {
+            values,
+            accumulators,
+        }
     }
 }
 
@@ -158,13 +172,28 @@ mod tests {
     fn equal_rows_add_up_and_others_stay() {
         let mut tables = tables();
         let before = tables.clone();
-        let shards: [(&[u32], &[f32]); 2] =
-            [(&[2, 4], &[1.0, 10.0, 2.0, 20.0]), (&[2, 1], &[3.0, 30.0, 4.0, 40.0])];
+        let shards: [(&[u32], &[f32]); 2] = [
+            (&[2, 4], &[1.0, 10.0, 2.0, 20.0]),
+            (&[2, 1], &[3.0, 30.0, 4.0, 40.0]),
+        ];
         let gradients = tables.row_gradients(&shards);
-        assert_eq!(gradients[0], RowGradients { rows: vec![2], gradients: vec![4.0, 6.0] });
-        let expected = RowGradients { rows: vec![1, 4], gradients: vec![30.0, 40.0, 10.0, 20.0] };
+        assert_eq!(
+            gradients[0],
+            RowGradients {
+                rows: vec![2],
+                gradients: vec![4.0, 6.0]
+            }
+        );
+        let expected = RowGradients {
+            rows: vec![1, 4],
+            gradients: vec![30.0, 40.0, 10.0, 20.0],
+        };
         assert_eq!(gradients[1], expected);
-        let adagrad = Adagrad { learning_rate: 1.0, epsilon: 0.0, gradient_scale: 1.0 };
+        let adagrad = Adagrad {
+            learning_rate: 1.0,
+            epsilon: 0.0,
+            gradient_scale: 1.0,
+        };
         tables.update(&gradients, &adagrad);
         assert_eq!(tables.tables[0].values[..4], before.tables[0].values[..4]);
         assert_eq!(tables.tables[0].values[4], before.tables[0].values[4] - 1.0);
@@ -176,6 +205,9 @@ mod tests {
         let table = &EmbeddingTables::init(&[20_000], 16, 1).tables[0];
         let sum: f32 = table.values.iter().map(|value| value * value).sum();
         let deviation = (sum / table.values.len() as f32).sqrt();
-        assert!((deviation * (20_016.0_f32 / 2.0).sqrt() - 1.0).abs() < 0.01, "{deviation}");
+        assert!(
+            (deviation * (20_016.0_f32 / 2.0).sqrt() - 1.0).abs() < 0.01,
+            "{deviation}"
+        );
     }
 }

@@ -35,7 +35,12 @@ pub struct HeadSettings {
 impl Default for HeadSettings {
     fn default() -> Self {
         let batch_size = NonZero::new(512).expect("not zero");
-        Self { steps: 500, batch_size, learning_rate: 0.04, epsilon: 1e-2 }
+        Self {
+            steps: 500,
+            batch_size,
+            learning_rate: 0.04,
+            epsilon: 1e-2,
+        }
     }
 }
 
@@ -63,11 +68,25 @@ impl Supernet {
         let head = self.fit_head(network, log, head);
         let rows: Vec<u32> = (0..samples.min(log.len(split)) as u32).collect();
         let (mut answers, mut labels) = (Vec::new(), Vec::new());
-        self.visit_features(network, log, split, &rows, FORWARD_BATCH, |features, batch_labels| {
-            answers.extend(features.chunks(head.weights.len()).map(|row| head.logit(row)));
-            labels.extend_from_slice(batch_labels);
-        });
-        Quality { log_loss: log_loss(&answers, &labels), auc: auc(&answers, &labels) }
+        self.visit_features(
+            network,
+            log,
+            split,
+            &rows,
+            FORWARD_BATCH,
+            |features, batch_labels| {
+                answers.extend(
+                    features
+                        .chunks(head.weights.len())
+                        .map(|row| head.logit(row)),
+                );
+                labels.extend_from_slice(batch_labels);
+            },
+        );
+        Quality {
+            log_loss: log_loss(&answers, &labels),
+            auc: auc(&answers, &labels),
+        }
     }
 
     fn fit_head(&self, network: &Network, log: &dyn ClickLog, settings: &HeadSettings) -> Head {
@@ -82,9 +101,16 @@ impl Supernet {
         while left > 0 {
             let now = left.min(batches);
             let rows: Vec<u32> = (0..(now * batch_size) as u32).collect();
-            self.visit_features(network, log, Split::Train, &rows, batch_size, |features, labels| {
-                fit.step(features, labels);
-            });
+            self.visit_features(
+                network,
+                log,
+                Split::Train,
+                &rows,
+                batch_size,
+                |features, labels| {
+                    fit.step(features, labels);
+                },
+            );
             left -= now;
         }
         fit.head()
@@ -120,7 +146,10 @@ impl<'a> HeadFit<'a> {
             settings,
             bits: layer.weight_bits,
             accumulators: vec![0.0; values.weight.len()],
-            values: Head { weights: values.weight, bias: values.bias[0] },
+            values: Head {
+                weights: values.weight,
+                bias: values.bias[0],
+            },
             bias_accumulator: 0.0,
             step: 0,
         }
@@ -129,7 +158,10 @@ impl<'a> HeadFit<'a> {
     fn head(&self) -> Head {
         let mut weights = self.values.weights.clone();
         quantise_weights(&mut weights, self.bits);
-        Head { weights, bias: self.values.bias }
+        Head {
+            weights,
+            bias: self.values.bias,
+        }
     }
 
     fn step(&mut self, features: &[f32], labels: &[f32]) {

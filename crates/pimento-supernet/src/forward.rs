@@ -49,7 +49,10 @@ pub(crate) fn features(network: &Network, parameters: &Parameters, inputs: Input
         .into_iter()
         .chain(sparse.map(|sparse| sparse.reshape([samples as i32, -1])))
         .collect();
-    let bits = network.blocks.last().map_or(FULL_PRECISION_BITS, |block| block.activation_bits);
+    let bits = network
+        .blocks
+        .last()
+        .map_or(FULL_PRECISION_BITS, |block| block.activation_bits);
     quantise_activations(Tensor::cat(parts, 1), bits)
 }
 
@@ -67,8 +70,14 @@ struct Forward<'a> {
 
 impl Forward<'_> {
     fn block(&mut self, block: &Block) {
-        let sparse = block.sparse.as_ref().map(|node| self.sparse_operator(block, node));
-        let dense = block.dense.as_ref().map(|node| self.dense_operator(block, node));
+        let sparse = block
+            .sparse
+            .as_ref()
+            .map(|node| self.sparse_operator(block, node));
+        let dense = block
+            .dense
+            .as_ref()
+            .map(|node| self.dense_operator(block, node));
         let merged = match (&dense, block.dense_sparse_merger) {
             (Some(dense), true) => Some(self.merger_rows(block, dense.clone())),
             _ => None,
@@ -96,9 +105,10 @@ impl Forward<'_> {
                 let layer = self.layer(block, LayerKind::FullyConnected);
                 relu(layer.norm(layer.linear(input)))
             }
-            DenseOperator::DotProduct { dense_inputs, sparse_inputs } => {
-                self.dot_product(block, dense_inputs, sparse_inputs)
-            }
+            DenseOperator::DotProduct {
+                dense_inputs,
+                sparse_inputs,
+            } => self.dot_product(block, dense_inputs, sparse_inputs),
             DenseOperator::SigmoidGating { left, right } => {
                 self.sigmoid_gating(block, node.width, *left, *right)
             }
@@ -119,7 +129,11 @@ impl Forward<'_> {
         let operands = Tensor::cat(vec![dense.unsqueeze_dim(2), rows], 2);
         let operands = quantise_activations(operands, block.activation_bits);
         let [samples, dim, columns] = operands.dims();
-        let triangle = Function::Triangle(Triangle { samples, dim, columns });
+        let triangle = Function::Triangle(Triangle {
+            samples,
+            dim,
+            columns,
+        });
         let triangle = apply(operands, triangle);
         let triangle = quantise_activations(triangle, block.activation_bits);
         self.optional(block, LayerKind::DotProductOut, triangle)
@@ -146,7 +160,8 @@ impl Forward<'_> {
             }
             SparseOperator::Attention => {
                 let rows = self.optional_rows(block, LayerKind::AttentionRows, input);
-                self.transformer(block, rows.swap_dims(1, 2)).swap_dims(1, 2)
+                self.transformer(block, rows.swap_dims(1, 2))
+                    .swap_dims(1, 2)
             }
         }
     }
@@ -172,7 +187,12 @@ impl Forward<'_> {
         let (count, head_dim) = (total / samples, dim / HEADS);
         let layer = self.layer(block, LayerKind::AttentionQueryKeyValue);
         let packed = self.linear_quantised(block, layer, rows, samples);
-        let attention = Attention { samples, rows: count, heads: HEADS, head_dim };
+        let attention = Attention {
+            samples,
+            rows: count,
+            heads: HEADS,
+            head_dim,
+        };
         apply(packed, Function::Attention(attention))
     }
 
@@ -195,7 +215,9 @@ impl Forward<'_> {
         let dense = quantise_activations(dense, block.activation_bits);
         let projected = self.optional(block, LayerKind::DenseSparseMerger, dense);
         let dim = self.network.embedding_dim;
-        projected.reshape([samples, MERGER_ROWS, dim]).swap_dims(1, 2)
+        projected
+            .reshape([samples, MERGER_ROWS, dim])
+            .swap_dims(1, 2)
     }
 
     /// (Σ rows)² − Σ rows², projected to the dense width.
@@ -207,12 +229,18 @@ impl Forward<'_> {
     }
 
     fn dense_inputs(&self, block: &Block, tensors: &[usize]) -> Tensor<2> {
-        let parts = tensors.iter().map(|tensor| self.dense[tensor].clone()).collect();
+        let parts = tensors
+            .iter()
+            .map(|tensor| self.dense[tensor].clone())
+            .collect();
         quantise_activations(concatenate(parts, 1), block.activation_bits)
     }
 
     fn sparse_inputs(&self, block: &Block, tensors: &[usize]) -> Tensor<3> {
-        let parts = tensors.iter().map(|tensor| self.sparse[tensor].clone()).collect();
+        let parts = tensors
+            .iter()
+            .map(|tensor| self.sparse[tensor].clone())
+            .collect();
         quantise_activations(concatenate(parts, 2), block.activation_bits)
     }
 
@@ -221,7 +249,9 @@ impl Forward<'_> {
     }
 
     fn layer(&self, block: &Block, kind: LayerKind) -> &LayerTensors {
-        self.parameters.layer(key(block, kind)).expect("the network has the layer")
+        self.parameters
+            .layer(key(block, kind))
+            .expect("the network has the layer")
     }
 
     /// The linear layer and its norm where the network has them, else the input itself.
@@ -246,7 +276,11 @@ fn key(block: &Block, kind: LayerKind) -> LayerKey {
 }
 
 fn concatenate<const D: usize>(mut parts: Vec<Tensor<D>>, axis: usize) -> Tensor<D> {
-    if parts.len() == 1 { parts.swap_remove(0) } else { Tensor::cat(parts, axis) }
+    if parts.len() == 1 {
+        parts.swap_remove(0)
+    } else {
+        Tensor::cat(parts, axis)
+    }
 }
 
 /// Zeros after the last column, up to `width` columns.

@@ -52,7 +52,10 @@ pub(crate) enum Function {
 impl Function {
     /// The value of the function.
     fn forward(self, input: Vec<f32>) -> Vec<f32> {
-        vectorised(#[inline(always)] || self.forward_kernel(input))
+        vectorised(
+            #[inline(always)]
+            || self.forward_kernel(input),
+        )
     }
 
     #[inline(always)]
@@ -68,7 +71,10 @@ impl Function {
 
     /// The gradient of the input, from the gradient of the value.
     fn backward(self, input: &[f32], gradient: Vec<f32>) -> Vec<f32> {
-        vectorised(#[inline(always)] || self.backward_kernel(input, gradient))
+        vectorised(
+            #[inline(always)]
+            || self.backward_kernel(input, gradient),
+        )
     }
 
     #[inline(always)]
@@ -229,7 +235,10 @@ mod tests {
         assert_eq!(found.len(), expected.len());
         for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
             let error = (found - expected).abs();
-            assert!(error <= tolerance * (1.0 + expected.abs()), "{index}: {found} {expected}");
+            assert!(
+                error <= tolerance * (1.0 + expected.abs()),
+                "{index}: {found} {expected}"
+            );
         }
     }
 
@@ -241,7 +250,11 @@ mod tests {
         let found = function.backward(&input, weights.clone());
         let weighted = |input: Vec<f32>| -> f64 {
             let output = function.forward(input);
-            output.iter().zip(&weights).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+            output
+                .iter()
+                .zip(&weights)
+                .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                .sum()
         };
         let step = 1e-2;
         for index in 0..count {
@@ -250,25 +263,42 @@ mod tests {
             below[index] -= step;
             let expected = (weighted(above) - weighted(below)) / (2.0 * f64::from(step));
             let error = (f64::from(found[index]) - expected).abs();
-            assert!(error < 2e-3 * (1.0 + expected.abs()), "{index}: {} {expected}", found[index]);
+            assert!(
+                error < 2e-3 * (1.0 + expected.abs()),
+                "{index}: {} {expected}",
+                found[index]
+            );
         }
     }
 
     #[test]
     fn attention_is_the_composed_one() {
-        let sizes = Attention { samples: 3, rows: 11, heads: 8, head_dim: 2 };
+        let sizes = Attention {
+            samples: 3,
+            rows: 11,
+            heads: 8,
+            head_dim: 2,
+        };
         let packed = random(3 * 11 * 48, 5);
         let found = Function::Attention(sizes).forward(packed.clone());
         let packed = tensor(&packed, [3, 11, 24, 2]).swap_dims(1, 2);
         let part = |index: usize| packed.clone().narrow(1, 8 * index, 8);
         let scores = part(0).matmul(part(1).swap_dims(2, 3)) / 2.0_f64.sqrt();
         let context = softmax(scores, 3).matmul(part(2));
-        assert_close(&found, &to_vec(context.swap_dims(1, 2).reshape([33, 16])), 1e-5);
+        assert_close(
+            &found,
+            &to_vec(context.swap_dims(1, 2).reshape([33, 16])),
+            1e-5,
+        );
     }
 
     #[test]
     fn triangle_is_the_lower_one_row_by_row() {
-        let triangle = Triangle { samples: 1, dim: 2, columns: 3 };
+        let triangle = Triangle {
+            samples: 1,
+            dim: 2,
+            columns: 3,
+        };
         // Columns (1, 4), (2, 5), (3, 6).
         let products = Function::Triangle(triangle).forward(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(products, [22.0, 27.0, 36.0]);
@@ -279,7 +309,10 @@ mod tests {
         let values = Function::Normalise(37).forward(random(37, 4));
         let mean: f32 = values.iter().sum::<f32>() / 37.0;
         let variance: f32 = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / 37.0;
-        assert!(mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-4, "{mean} {variance}");
+        assert!(
+            mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-4,
+            "{mean} {variance}"
+        );
     }
 
     #[test]
@@ -291,9 +324,21 @@ mod tests {
 
     #[test]
     fn gradients_are_those_of_central_differences() {
-        let sizes = Attention { samples: 2, rows: 9, heads: 2, head_dim: 2 };
+        let sizes = Attention {
+            samples: 2,
+            rows: 9,
+            heads: 2,
+            head_dim: 2,
+        };
         check_gradient(Function::Attention(sizes), 2 * 9 * 12);
-        check_gradient(Function::Triangle(Triangle { samples: 2, dim: 3, columns: 5 }), 30);
+        check_gradient(
+            Function::Triangle(Triangle {
+                samples: 2,
+                dim: 3,
+                columns: 5,
+            }),
+            30,
+        );
         check_gradient(Function::Normalise(13), 26);
         check_gradient(Function::Sigmoid, 7);
     }

@@ -102,7 +102,11 @@ pub enum Layout {
 impl Layout {
     /// The layers of `network` in execution order, as slices of this layout's matrices.
     pub fn layers(&self, network: &Network) -> Vec<Layer> {
-        let mut walk = Walk { layout: self, network, layers: Vec::with_capacity(48) };
+        let mut walk = Walk {
+            layout: self,
+            network,
+            layers: Vec::with_capacity(48),
+        };
         for block in &network.blocks {
             walk.block(block);
         }
@@ -130,11 +134,19 @@ impl Layout {
 
 impl Capacity {
     fn dense_offset(&self, tensor: usize) -> usize {
-        if tensor == 0 { 0 } else { self.input.dense_dim + self.max_width * (tensor - 1) }
+        if tensor == 0 {
+            0
+        } else {
+            self.input.dense_dim + self.max_width * (tensor - 1)
+        }
     }
 
     fn sparse_offset(&self, tensor: usize) -> usize {
-        if tensor == 0 { 0 } else { self.input.fields + (self.max_rows + MERGER_ROWS) * (tensor - 1) }
+        if tensor == 0 {
+            0
+        } else {
+            self.input.fields + (self.max_rows + MERGER_ROWS) * (tensor - 1)
+        }
     }
 
     /// Shape \[inputs, outputs\] of the shared matrix at `key`.
@@ -172,14 +184,26 @@ impl Capacity {
             let (rows, cols) = self.shape(key);
             let segments = std::iter::once(0..rows).collect();
             let fan = rows + cols;
-            let layer =
-                Layer { key, rows, cols, segments, weight_bits: 32, has_bias, has_norm, fan };
+            let layer = Layer {
+                key,
+                rows,
+                cols,
+                segments,
+                weight_bits: 32,
+                has_bias,
+                has_norm,
+                fan,
+            };
             layers.push(layer);
         };
         let norm = self.layer_norm;
         for block in 1..=self.blocks {
-            for kind in [K::FullyConnected, K::DotProductDense, K::DotProductRows, K::DotProductOut]
-            {
+            for kind in [
+                K::FullyConnected,
+                K::DotProductDense,
+                K::DotProductRows,
+                K::DotProductOut,
+            ] {
                 add(block, kind, !norm, norm);
             }
             add(block, K::Gate, true, false);
@@ -214,7 +238,13 @@ impl Walk<'_> {
         let width = self.network.dense_width(block.position);
         let bits = block.merger_weight_bits;
         if block.dense_sparse_merger && width != MERGER_ROWS * dim {
-            self.normed(block, LayerKind::DenseSparseMerger, width, MERGER_ROWS * dim, bits);
+            self.normed(
+                block,
+                LayerKind::DenseSparseMerger,
+                width,
+                MERGER_ROWS * dim,
+                bits,
+            );
         }
         if block.fm_merger && width != dim {
             self.normed(block, LayerKind::FmMerger, dim, width, bits);
@@ -227,19 +257,49 @@ impl Walk<'_> {
         match &node.operator {
             DenseOperator::FullyConnected { inputs } => {
                 let segments = self.dense_segments(inputs);
-                self.push(block, LayerKind::FullyConnected, segments, width, bits, Extra::Norm);
+                self.push(
+                    block,
+                    LayerKind::FullyConnected,
+                    segments,
+                    width,
+                    bits,
+                    Extra::Norm,
+                );
             }
-            DenseOperator::DotProduct { dense_inputs, sparse_inputs } => {
+            DenseOperator::DotProduct {
+                dense_inputs,
+                sparse_inputs,
+            } => {
                 let segments = self.dense_segments(dense_inputs);
                 if total(&segments) != dim {
-                    self.push(block, LayerKind::DotProductDense, segments, dim, bits, Extra::Norm);
+                    self.push(
+                        block,
+                        LayerKind::DotProductDense,
+                        segments,
+                        dim,
+                        bits,
+                        Extra::Norm,
+                    );
                 }
                 let rows = dot_product_rows(width);
                 let segments = self.sparse_segments(sparse_inputs);
                 if total(&segments) != rows {
-                    self.push(block, LayerKind::DotProductRows, segments, rows, bits, Extra::Norm);
+                    self.push(
+                        block,
+                        LayerKind::DotProductRows,
+                        segments,
+                        rows,
+                        bits,
+                        Extra::Norm,
+                    );
                 }
-                self.normed(block, LayerKind::DotProductOut, rows * (rows + 1) / 2, width, bits);
+                self.normed(
+                    block,
+                    LayerKind::DotProductOut,
+                    rows * (rows + 1) / 2,
+                    width,
+                    bits,
+                );
             }
             DenseOperator::SigmoidGating { left, right } => {
                 let left = self.network.dense_width(*left);
@@ -250,12 +310,22 @@ impl Walk<'_> {
                 if widest == width {
                     self.norm_only(block, LayerKind::GateOut, width);
                 } else {
-                    self.prefix(block, LayerKind::GateOut, right, width, bits, Extra::BiasAndNorm);
+                    self.prefix(
+                        block,
+                        LayerKind::GateOut,
+                        right,
+                        width,
+                        bits,
+                        Extra::BiasAndNorm,
+                    );
                     self.set_fan(widest + width);
                 }
             }
             DenseOperator::Sum { left, right } => {
-                let widest = self.network.dense_width(*left).max(self.network.dense_width(*right));
+                let widest = self
+                    .network
+                    .dense_width(*left)
+                    .max(self.network.dense_width(*right));
                 if widest == width {
                     self.norm_only(block, LayerKind::SumOut, width);
                 } else {
@@ -271,14 +341,42 @@ impl Walk<'_> {
         let (rows, bits, dim) = (node.rows, node.weight_bits, self.network.embedding_dim);
         match node.operator {
             SparseOperator::Linear => {
-                self.push(block, LayerKind::SparseLinear, segments, rows, bits, Extra::Norm);
+                self.push(
+                    block,
+                    LayerKind::SparseLinear,
+                    segments,
+                    rows,
+                    bits,
+                    Extra::Norm,
+                );
             }
             SparseOperator::Attention => {
-                self.push(block, LayerKind::AttentionRows, segments, rows, bits, Extra::Norm);
+                self.push(
+                    block,
+                    LayerKind::AttentionRows,
+                    segments,
+                    rows,
+                    bits,
+                    Extra::Norm,
+                );
                 let kind = LayerKind::AttentionQueryKeyValue;
                 self.prefix(block, kind, dim, 3 * dim, bits, Extra::Bias);
-                self.prefix(block, LayerKind::AttentionOut, dim, dim, bits, Extra::Residual);
-                self.prefix(block, LayerKind::AttentionHidden, dim, dim, bits, Extra::Bias);
+                self.prefix(
+                    block,
+                    LayerKind::AttentionOut,
+                    dim,
+                    dim,
+                    bits,
+                    Extra::Residual,
+                );
+                self.prefix(
+                    block,
+                    LayerKind::AttentionHidden,
+                    dim,
+                    dim,
+                    bits,
+                    Extra::Bias,
+                );
                 let kind = LayerKind::AttentionFeedForward;
                 self.prefix(block, kind, dim, dim, bits, Extra::Residual);
             }
@@ -287,7 +385,10 @@ impl Walk<'_> {
 
     fn head(&mut self) {
         let (dim, last) = (self.network.embedding_dim, last_position(self.network));
-        let (width, rows) = (self.network.dense_width(last), self.network.sparse_rows(last));
+        let (width, rows) = (
+            self.network.dense_width(last),
+            self.network.sparse_rows(last),
+        );
         let segments = match self.layout {
             Layout::Shared(capacity) => {
                 let block = self.network.block(last).expect("a subnet has blocks");
@@ -309,9 +410,12 @@ impl Walk<'_> {
 
     fn dense_segments(&self, tensors: &[usize]) -> Vec<Range<usize>> {
         match self.layout {
-            Layout::StandAlone(_) => {
-                whole(tensors.iter().map(|&tensor| self.network.dense_width(tensor)).sum())
-            }
+            Layout::StandAlone(_) => whole(
+                tensors
+                    .iter()
+                    .map(|&tensor| self.network.dense_width(tensor))
+                    .sum(),
+            ),
             Layout::Shared(capacity) => tensors
                 .iter()
                 .map(|&tensor| {
@@ -324,7 +428,12 @@ impl Walk<'_> {
 
     fn sparse_segments(&self, tensors: &[usize]) -> Vec<Range<usize>> {
         let Layout::Shared(capacity) = self.layout else {
-            return whole(tensors.iter().map(|&tensor| self.network.sparse_rows(tensor)).sum());
+            return whole(
+                tensors
+                    .iter()
+                    .map(|&tensor| self.network.sparse_rows(tensor))
+                    .sum(),
+            );
         };
         let mut segments = Vec::with_capacity(2 * tensors.len());
         for &tensor in tensors {

@@ -40,13 +40,20 @@ impl Parameters {
     /// The same values as leaves of a new graph.
     #[must_use]
     pub(crate) fn tracked(&self) -> Self {
-        let layers = self.layers.iter().map(|(&key, layer)| (key, layer.tracked())).collect();
+        let layers = self
+            .layers
+            .iter()
+            .map(|(&key, layer)| (key, layer.tracked()))
+            .collect();
         Self { layers }
     }
 
     /// Gradients of the leaves, in the order of `layers`.
     pub(crate) fn gradients(&self, layers: &[Layer], gradients: &Gradients) -> Vec<LayerValues> {
-        layers.iter().map(|layer| self.layers[&layer.key].gradients(gradients)).collect()
+        layers
+            .iter()
+            .map(|layer| self.layers[&layer.key].gradients(gradients))
+            .collect()
     }
 
     /// The layer at `key`, if the network has it.
@@ -124,7 +131,9 @@ fn leaf<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
 }
 
 fn gradient<const D: usize>(tensor: Option<&Tensor<D>>, gradients: &Gradients) -> Vec<f32> {
-    let Some(tensor) = tensor else { return Vec::new() };
+    let Some(tensor) = tensor else {
+        return Vec::new();
+    };
     match tensor.grad(gradients) {
         Some(gradient) => to_vec(gradient),
         None => vec![0.0; tensor.shape().num_elements()],

@@ -14,7 +14,10 @@ pub(crate) const FULL_PRECISION_BITS: u8 = 32;
 /// Rounds a matrix to `bits` bits with one symmetric scale, max |w| = 2^(bits−1) − 1 steps.
 pub(crate) fn quantise_weights(weights: &mut [f32], bits: u8) {
     if bits < FULL_PRECISION_BITS {
-        vectorised(#[inline(always)] || quantise_group(weights, bits));
+        vectorised(
+            #[inline(always)]
+            || quantise_group(weights, bits),
+        );
     }
 }
 
@@ -45,7 +48,10 @@ pub(crate) fn quantise_activations<const D: usize>(tensor: Tensor<D>, bits: u8) 
 
 /// The values of a tensor in row-major order.
 pub(crate) fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec::<f32>().expect("all tensors hold 32-bit floats")
+    tensor
+        .into_data()
+        .try_into_vec::<f32>()
+        .expect("all tensors hold 32-bit floats")
 }
 
 #[inline(always)]
@@ -54,10 +60,18 @@ fn largest_magnitude(values: &[f32]) -> f32 {
     let mut chunks = values.chunks_exact(8);
     for chunk in &mut chunks {
         for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane = if value.abs() > *lane { value.abs() } else { *lane };
+            *lane = if value.abs() > *lane {
+                value.abs()
+            } else {
+                *lane
+            };
         }
     }
-    chunks.remainder().iter().chain(&lanes).fold(0.0, |largest: f32, v| largest.max(v.abs()))
+    chunks
+        .remainder()
+        .iter()
+        .chain(&lanes)
+        .fold(0.0, |largest: f32, v| largest.max(v.abs()))
 }
 
 #[cfg(test)]
@@ -94,7 +108,9 @@ mod tests {
             assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");
         }
         let gradients = rounded.sum().backward();
-        let gradient = tensor.grad(&gradients).expect("a tracked leaf has a gradient");
+        let gradient = tensor
+            .grad(&gradients)
+            .expect("a tracked leaf has a gradient");
         assert_eq!(to_vec(gradient), [1.0; 6]);
     }
 }

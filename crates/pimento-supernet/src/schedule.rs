@@ -22,7 +22,9 @@ mod tests {
 
     #[test]
     fn rises_for_a_tenth_then_falls() {
-        let rates: Vec<f32> = (0..=100).map(|step| learning_rate(0.12, step, 100)).collect();
+        let rates: Vec<f32> = (0..=100)
+            .map(|step| learning_rate(0.12, step, 100))
+            .collect();
         assert!((rates[0] - 1e-8).abs() < 1e-12);
         assert!((rates[5] - 0.06).abs() < 1e-6);
         assert!((rates[10] - 0.12).abs() < 1e-7);

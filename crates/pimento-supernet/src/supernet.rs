@@ -31,7 +31,11 @@ impl Supernet {
     /// # Panics
     /// If the shapes of `capacity.input` are not those of `shape`.
     pub fn shared(capacity: Capacity, shape: &LogShape, seed: u64) -> Self {
-        assert_eq!(capacity.input, input_shape(shape), "the space was decoded for this log");
+        assert_eq!(
+            capacity.input,
+            input_shape(shape),
+            "the space was decoded for this log"
+        );
         let dim = capacity.embedding_dim;
         Self::init(Layout::Shared(capacity), shape, dim, seed)
     }
@@ -41,7 +45,11 @@ impl Supernet {
     /// # Panics
     /// If the network's inputs are not those of `shape`.
     pub fn stand_alone(network: &Network, shape: &LogShape, seed: u64) -> Self {
-        assert_eq!(network.input, input_shape(shape), "the network was decoded for this log");
+        assert_eq!(
+            network.input,
+            input_shape(shape),
+            "the network was decoded for this log"
+        );
         let layout = Layout::StandAlone(Box::new(network.clone()));
         Self::init(layout, shape, network.embedding_dim, seed)
     }
@@ -49,7 +57,11 @@ impl Supernet {
     fn init(layout: Layout, shape: &LogShape, dim: usize, seed: u64) -> Self {
         let embeddings = EmbeddingTables::init(&shape.table_rows, dim, seed);
         let weights = Weights::init(&layout, seed);
-        Self { layout, embeddings, weights }
+        Self {
+            layout,
+            embeddings,
+            weights,
+        }
     }
 
     /// The subnet's weights as a network of its own.
@@ -64,13 +76,19 @@ impl Supernet {
             .map(|layer| self.weights.read_exact(layer))
             .collect();
         weights.write(&layout.layers(network), &values);
-        Self { layout, embeddings: self.embeddings.clone(), weights }
+        Self {
+            layout,
+            embeddings: self.embeddings.clone(),
+            weights,
+        }
     }
 
     /// The layers of a subnet with their values as stored, in execution order.
     pub fn layers(&self, network: &Network) -> Vec<(Layer, LayerValues)> {
         let layers = self.layout.layers(network).into_iter();
-        layers.map(|layer| (layer.clone(), self.weights.read_exact(&layer))).collect()
+        layers
+            .map(|layer| (layer.clone(), self.weights.read_exact(&layer)))
+            .collect()
     }
 
     /// The embedding row that value `row` of categorical field `field` has.
@@ -86,7 +104,11 @@ impl Supernet {
 
     /// Trainable values in the embedding tables.
     pub fn embedding_count(&self) -> usize {
-        self.embeddings.tables.iter().map(|table| table.values.len()).sum()
+        self.embeddings
+            .tables
+            .iter()
+            .map(|table| table.values.len())
+            .sum()
     }
 
     /// Logits of `batch` under `network`, shape [samples].
@@ -103,7 +125,10 @@ impl Supernet {
     /// The subnet's weights, rounded to its precisions.
     pub(crate) fn parameters(&self, network: &Network, device: &Device) -> Parameters {
         let layers = self.layout.layers(network);
-        let values = layers.iter().map(|layer| self.weights.read(layer)).collect();
+        let values = layers
+            .iter()
+            .map(|layer| self.weights.read(layer))
+            .collect();
         Parameters::new(&layers, values, device)
     }
 
@@ -112,7 +137,9 @@ impl Supernet {
         let samples = batch.len();
         let input = network.input;
         let dense = TensorData::new(batch.dense.clone(), [samples, input.dense_dim]);
-        let gathered = self.embeddings.gather(&batch.indices, network.embedding_bits);
+        let gathered = self
+            .embeddings
+            .gather(&batch.indices, network.embedding_bits);
         let shape = [samples, network.embedding_dim, input.fields];
         Inputs {
             dense: Tensor::from_data(dense, device),
@@ -137,12 +164,18 @@ impl Supernet {
         for rows in rows.chunks(batch_size) {
             log.fill(split, rows, &mut batch);
             let inputs = self.inputs(network, &batch, &device);
-            visit(&to_vec(features(network, &parameters, inputs)), &batch.labels);
+            visit(
+                &to_vec(features(network, &parameters, inputs)),
+                &batch.labels,
+            );
         }
     }
 }
 
 /// The input shapes of networks for a log.
 pub fn input_shape(shape: &LogShape) -> InputShape {
-    InputShape { dense_dim: shape.dense_dim, fields: shape.table_rows.len() }
+    InputShape {
+        dense_dim: shape.dense_dim,
+        fields: shape.table_rows.len(),
+    }
 }

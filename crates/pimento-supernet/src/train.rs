@@ -98,7 +98,14 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
     ) -> Self {
         assert!(log.len(Split::Train) > 0, "there are samples to train on");
         let order = Order::new(log.len(Split::Train), seed);
-        Self { supernet, log, settings, seed, step, order }
+        Self {
+            supernet,
+            log,
+            settings,
+            seed,
+            step,
+            order,
+        }
     }
 
     /// Steps of the whole run.
@@ -134,7 +141,10 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         let rows = self.order.batch(self.step, self.settings.batch_size.get());
         let device = Device::flex();
         let layers = self.supernet.layout.layers(network);
-        let values = layers.iter().map(|layer| self.supernet.weights.read(layer)).collect();
+        let values = layers
+            .iter()
+            .map(|layer| self.supernet.weights.read(layer))
+            .collect();
         let parameters = Parameters::new(&layers, values, &device);
 
         let shard_size = rows.len().div_ceil(self.settings.shards.get());
@@ -146,8 +156,10 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             parameters: &parameters,
             batch_size: rows.len(),
         };
-        let mut shards: Vec<Shard> =
-            rows.par_chunks(shard_size).map(|rows| work.gradients(rows)).collect();
+        let mut shards: Vec<Shard> = rows
+            .par_chunks(shard_size)
+            .map(|rows| work.gradients(rows))
+            .collect();
         self.add_embedding_decay(&mut shards, network);
 
         let report = self.apply(&layers, &shards);
@@ -158,7 +170,10 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
     fn apply(&mut self, layers: &[Layer], shards: &[Shard]) -> StepReport {
         let mut gradients = shards[0].gradients.clone();
         for shard in &shards[1..] {
-            gradients.iter_mut().zip(&shard.gradients).for_each(|(sum, other)| sum.add(other));
+            gradients
+                .iter_mut()
+                .zip(&shard.gradients)
+                .for_each(|(sum, other)| sum.add(other));
         }
         let embedding: Vec<_> = shards
             .iter()
@@ -166,7 +181,10 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             .collect();
         let rows = self.supernet.embeddings.row_gradients(&embedding);
         let squared: f64 = gradients.iter().map(squared_norm).sum::<f64>()
-            + rows.iter().map(crate::embedding::RowGradients::squared_norm).sum::<f64>();
+            + rows
+                .iter()
+                .map(crate::embedding::RowGradients::squared_norm)
+                .sum::<f64>();
         let gradient_norm = squared.sqrt();
         let rate = learning_rate(self.settings.learning_rate, self.step, self.steps());
         let adagrad = Adagrad {
@@ -177,7 +195,12 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         self.supernet.weights.update(layers, &gradients, &adagrad);
         self.supernet.embeddings.update(&rows, &adagrad);
         let loss = shards.iter().map(|shard| shard.loss).sum();
-        StepReport { step: self.step, loss, learning_rate: rate, gradient_norm }
+        StepReport {
+            step: self.step,
+            loss,
+            learning_rate: rate,
+            gradient_norm,
+        }
     }
 
     /// Adds the gradient of `embedding_l2 / 2 · Σ row²` over the rows that each sample reads,
@@ -189,8 +212,10 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         }
         let samples: usize = shards.iter().map(|shard| shard.batch.len()).sum();
         for shard in shards {
-            let gathered =
-                self.supernet.embeddings.gather(&shard.batch.indices, network.embedding_bits);
+            let gathered = self
+                .supernet
+                .embeddings
+                .gather(&shard.batch.indices, network.embedding_bits);
             for (gradient, value) in shard.embedding.iter_mut().zip(&gathered) {
                 *gradient += decay * value / samples as f32;
             }
@@ -224,8 +249,10 @@ impl<L: ClickLog + ?Sized> ShardWork<'_, L> {
         let device = Device::flex();
         let inputs = self.supernet.inputs(self.network, &batch, &device);
         let sparse = Tensor::from_inner(inputs.sparse).require_grad();
-        let inputs =
-            Inputs { dense: Tensor::from_inner(inputs.dense), sparse: sparse.clone() };
+        let inputs = Inputs {
+            dense: Tensor::from_inner(inputs.dense),
+            sparse: sparse.clone(),
+        };
         let parameters = self.parameters.tracked();
         let head = (self.supernet.layout.head_position(), LayerKind::Head);
         let head = parameters.layer(head).expect("every network has a head");
@@ -239,7 +266,12 @@ impl<L: ClickLog + ?Sized> ShardWork<'_, L> {
             Some(gradient) => to_vec(gradient),
             None => vec![0.0; sparse.shape().num_elements()],
         };
-        Shard { gradients: parameters.gradients(self.layers, &gradients), batch, embedding, loss }
+        Shard {
+            gradients: parameters.gradients(self.layers, &gradients),
+            batch,
+            embedding,
+            loss,
+        }
     }
 }
 
@@ -279,7 +311,12 @@ struct Order {
 
 impl Order {
     fn new(samples: usize, seed: u64) -> Self {
-        let mut order = Self { samples, seed, epoch: 0, permutation: Vec::new() };
+        let mut order = Self {
+            samples,
+            seed,
+            epoch: 0,
+            permutation: Vec::new(),
+        };
         order.shuffle(0);
         order
     }
@@ -322,7 +359,12 @@ mod tests {
     fn every_epoch_visits_each_sample_once_in_another_order() {
         let mut order = Order::new(6, 3);
         let epoch = |order: &mut Order, first: u64| {
-            [order.batch(first, 2), order.batch(first + 1, 2), order.batch(first + 2, 2)].concat()
+            [
+                order.batch(first, 2),
+                order.batch(first + 1, 2),
+                order.batch(first + 2, 2),
+            ]
+            .concat()
         };
         let (first, second) = (epoch(&mut order, 0), epoch(&mut order, 3));
         for mut rows in [first.clone(), second.clone()] {
@@ -330,6 +372,10 @@ mod tests {
             assert_eq!(rows, [0, 1, 2, 3, 4, 5]);
         }
         assert_ne!(first, second);
-        assert_eq!(epoch(&mut order, 0), first, "going back gives the same order");
+        assert_eq!(
+            epoch(&mut order, 0),
+            first,
+            "going back gives the same order"
+        );
     }
 }

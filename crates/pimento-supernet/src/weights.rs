@@ -83,7 +83,11 @@ impl Weights {
             weight.extend_from_slice(&stored.weight.values[first..first + layer.cols]);
         }
         let prefix = |parameter: &Parameter, present: bool| {
-            if present { parameter.values[..layer.cols].to_vec() } else { Vec::new() }
+            if present {
+                parameter.values[..layer.cols].to_vec()
+            } else {
+                Vec::new()
+            }
         };
         LayerValues {
             weight,
@@ -94,7 +98,12 @@ impl Weights {
     }
 
     /// Applies one optimiser step to the slices that `layers` are; everything else is untouched.
-    pub(crate) fn update(&mut self, layers: &[Layer], gradients: &[LayerValues], adagrad: &Adagrad) {
+    pub(crate) fn update(
+        &mut self,
+        layers: &[Layer],
+        gradients: &[LayerValues],
+        adagrad: &Adagrad,
+    ) {
         let mut gradients: BTreeMap<LayerKey, (&Layer, &LayerValues)> = layers
             .iter()
             .zip(gradients)
@@ -105,15 +114,19 @@ impl Weights {
             .iter_mut()
             .filter_map(|(key, stored)| gradients.remove(key).map(|found| (stored, found)))
             .collect();
-        work.into_par_iter().for_each(|(stored, (layer, gradient))| {
-            stored.update(layer, gradient, adagrad);
-        });
+        work.into_par_iter()
+            .for_each(|(stored, (layer, gradient))| {
+                stored.update(layer, gradient, adagrad);
+            });
     }
 
     /// Replaces the slices that `layers` are.
     pub(crate) fn write(&mut self, layers: &[Layer], values: &[LayerValues]) {
         for (layer, values) in layers.iter().zip(values) {
-            let stored = self.layers.get_mut(&layer.key).expect("every layer is in store");
+            let stored = self
+                .layers
+                .get_mut(&layer.key)
+                .expect("every layer is in store");
             for (row, source) in rows_of(&layer.segments).zip(values.weight.chunks(layer.cols)) {
                 let first = row * stored.cols;
                 stored.weight.values[first..first + layer.cols].copy_from_slice(source);
@@ -142,11 +155,21 @@ impl StoredLayer {
         let bound = xavier_bound(layer);
         let weight = (0..layer.rows * layer.cols).map(|_| rng.random_range(-bound..=bound));
         let cols = |present: bool, value: f32| {
-            Parameter::new(if present { vec![value; layer.cols] } else { Vec::new() })
+            Parameter::new(if present {
+                vec![value; layer.cols]
+            } else {
+                Vec::new()
+            })
         };
-        let is_attention =
-            matches!(kind, LayerKind::AttentionOut | LayerKind::AttentionFeedForward);
-        let gain = if is_attention { ATTENTION_NORM_GAIN } else { 1.0 };
+        let is_attention = matches!(
+            kind,
+            LayerKind::AttentionOut | LayerKind::AttentionFeedForward
+        );
+        let gain = if is_attention {
+            ATTENTION_NORM_GAIN
+        } else {
+            1.0
+        };
         Self {
             cols: layer.cols,
             weight: Parameter::new(weight.collect()),
@@ -159,11 +182,15 @@ impl StoredLayer {
     fn update(&mut self, layer: &Layer, gradient: &LayerValues, adagrad: &Adagrad) {
         for (row, gradient) in rows_of(&layer.segments).zip(gradient.weight.chunks(layer.cols)) {
             let first = row * self.cols;
-            self.weight.update(first..first + layer.cols, gradient, adagrad);
+            self.weight
+                .update(first..first + layer.cols, gradient, adagrad);
         }
-        self.bias.update(0..gradient.bias.len(), &gradient.bias, adagrad);
-        self.gain.update(0..gradient.gain.len(), &gradient.gain, adagrad);
-        self.shift.update(0..gradient.shift.len(), &gradient.shift, adagrad);
+        self.bias
+            .update(0..gradient.bias.len(), &gradient.bias, adagrad);
+        self.gain
+            .update(0..gradient.gain.len(), &gradient.gain, adagrad);
+        self.shift
+            .update(0..gradient.shift.len(), &gradient.shift, adagrad);
     }
 
     pub(crate) fn parameters(&self) -> [&Parameter; 4] {
@@ -171,18 +198,30 @@ impl StoredLayer {
     }
 
     pub(crate) fn parameters_mut(&mut self) -> [&mut Parameter; 4] {
-        [&mut self.weight, &mut self.bias, &mut self.gain, &mut self.shift]
+        [
+            &mut self.weight,
+            &mut self.bias,
+            &mut self.gain,
+            &mut self.shift,
+        ]
     }
 }
 
 impl Parameter {
     fn new(values: Vec<f32>) -> Self {
         let accumulators = vec![0.0; values.len()];
-        Self { values, accumulators }
+        Self {
+            values,
+            accumulators,
+        }
     }
 
     fn update(&mut self, range: Range<usize>, gradient: &[f32], adagrad: &Adagrad) {
-        adagrad.update(&mut self.values[range.clone()], &mut self.accumulators[range], gradient);
+        adagrad.update(
+            &mut self.values[range.clone()],
+            &mut self.accumulators[range],
+            gradient,
+        );
     }
 }
 

@@ -29,7 +29,10 @@ fn random_networks_answer_to_the_last_bit_as_they_do_alone() {
             let network = random_network(layer_norm, &[4, 8, 16, 32], &mut rng);
             let batch = log.batch(0..64);
             let alone = supernet.extract(&network);
-            assert_eq!(supernet.logits(&network, &batch), alone.logits(&network, &batch));
+            assert_eq!(
+                supernet.logits(&network, &batch),
+                alone.logits(&network, &batch)
+            );
         }
     }
 }
@@ -65,11 +68,17 @@ fn a_step_changes_nothing_outside_its_slices() {
     let log = SmallLog::new(600);
     let supernet = trained(true, &log);
     let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let (network, other) =
-        (random_network(true, &[32], &mut rng), random_network(true, &[32], &mut rng));
+    let (network, other) = (
+        random_network(true, &[32], &mut rng),
+        random_network(true, &[32], &mut rng),
+    );
     let mut trainer = Trainer::new(supernet.clone(), &log, TrainSettings::default(), 3, 0);
     trainer.step(&network);
-    let used: Vec<_> = supernet.layers(&network).into_iter().map(|(layer, _)| layer).collect();
+    let used: Vec<_> = supernet
+        .layers(&network)
+        .into_iter()
+        .map(|(layer, _)| layer)
+        .collect();
     let after = trainer.supernet().layers(&other);
     for ((layer, before), (_, after)) in supernet.layers(&other).iter().zip(&after) {
         let Some(slice) = used.iter().find(|used| used.key == layer.key) else {
@@ -79,9 +88,18 @@ fn a_step_changes_nothing_outside_its_slices() {
         let rows = layer.segments.iter().cloned().flatten();
         for (index, row) in rows.enumerate() {
             let touched = slice.segments.iter().any(|segment| segment.contains(&row));
-            let outside = if touched { slice.cols.min(layer.cols) } else { 0 };
+            let outside = if touched {
+                slice.cols.min(layer.cols)
+            } else {
+                0
+            };
             let range = index * layer.cols + outside..(index + 1) * layer.cols;
-            assert_eq!(before.weight[range.clone()], after.weight[range], "{:?}", layer.key);
+            assert_eq!(
+                before.weight[range.clone()],
+                after.weight[range],
+                "{:?}",
+                layer.key
+            );
         }
     }
 }

@@ -4,14 +4,15 @@ mod example;
 
 use example::{SmallLog, capacity, random_network};
 use pimento_data::{ClickLog, Split};
-use pimento_supernet::{
-    CheckpointError, HeadSettings, Identity, Supernet, TrainSettings, Trainer,
-};
+use pimento_supernet::{CheckpointError, HeadSettings, Identity, Supernet, TrainSettings, Trainer};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 fn train(supernet: Supernet, log: &SmallLog, from: u64, to: u64) -> Supernet {
-    let settings = TrainSettings { epochs: 8.0, ..TrainSettings::default() };
+    let settings = TrainSettings {
+        epochs: 8.0,
+        ..TrainSettings::default()
+    };
     let mut trainer = Trainer::new(supernet, log, settings, 1, from);
     while trainer.step_count() < to {
         let mut rng = trainer.path_rng();
@@ -25,7 +26,11 @@ fn fresh(log: &SmallLog) -> Supernet {
 }
 
 fn identity() -> Identity {
-    Identity { space: "space".to_owned(), data: "data".to_owned(), seed: 1 }
+    Identity {
+        space: "space".to_owned(),
+        data: "data".to_owned(),
+        seed: 1,
+    }
 }
 
 fn saved(supernet: &Supernet, step: u64) -> Vec<u8> {
@@ -49,7 +54,10 @@ fn a_resumed_training_has_the_bits_of_a_straight_one() {
 fn the_number_of_threads_does_not_matter() {
     let log = SmallLog::new(1200);
     let with_threads = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| train(fresh(&log), &log, 0, 6))
     };
     assert!(with_threads(1) == with_threads(4));
@@ -61,12 +69,33 @@ fn a_checkpoint_of_something_else_or_damaged_is_refused() {
     let bytes = saved(&fresh(&log), 0);
     let read = |bytes: &[u8], identity: &Identity| fresh(&log).read(identity, &mut &*bytes);
     for (part, other) in [
-        ("space", Identity { space: "x".to_owned(), ..identity() }),
-        ("click log", Identity { data: "x".to_owned(), ..identity() }),
-        ("seed", Identity { seed: 2, ..identity() }),
+        (
+            "space",
+            Identity {
+                space: "x".to_owned(),
+                ..identity()
+            },
+        ),
+        (
+            "click log",
+            Identity {
+                data: "x".to_owned(),
+                ..identity()
+            },
+        ),
+        (
+            "seed",
+            Identity {
+                seed: 2,
+                ..identity()
+            },
+        ),
     ] {
         let error = read(&bytes, &other).unwrap_err();
-        assert!(matches!(error, CheckpointError::Other { what, .. } if what == part), "{error}");
+        assert!(
+            matches!(error, CheckpointError::Other { what, .. } if what == part),
+            "{error}"
+        );
     }
     let error = read(&bytes[..bytes.len() - 40], &identity()).unwrap_err();
     assert!(matches!(error, CheckpointError::Read(_)), "{error}");
@@ -83,8 +112,14 @@ fn a_network_alone_learns_what_is_planted() {
     let log = SmallLog::new(4000);
     let network = random_network(false, &[8], &mut ChaCha8Rng::seed_from_u64(11));
     let supernet = Supernet::stand_alone(&network, log.shape(), 1);
-    let settings = TrainSettings { epochs: 30.0, ..TrainSettings::default() };
-    let untouched = HeadSettings { steps: 0, ..HeadSettings::default() };
+    let settings = TrainSettings {
+        epochs: 30.0,
+        ..TrainSettings::default()
+    };
+    let untouched = HeadSettings {
+        steps: 0,
+        ..HeadSettings::default()
+    };
     let score = |supernet: &Supernet| {
         supernet.evaluate(&network, &log, Split::Validation, 4000, &untouched)
     };
@@ -95,7 +130,10 @@ fn a_network_alone_learns_what_is_planted() {
     }
     let after = score(trainer.supernet());
     assert!(before.auc.unwrap() < 0.6, "{before:?}");
-    assert!(after.auc.unwrap() > 0.7 && after.log_loss < before.log_loss - 0.08, "{after:?}");
+    assert!(
+        after.auc.unwrap() > 0.7 && after.log_loss < before.log_loss - 0.08,
+        "{after:?}"
+    );
 }
 
 #[test]
@@ -105,8 +143,13 @@ fn fitting_the_head_helps_and_changes_nothing() {
     let before = supernet.clone();
     let network = random_network(true, &[32], &mut ChaCha8Rng::seed_from_u64(12));
     let score = |steps| {
-        let head = HeadSettings { steps, ..HeadSettings::default() };
-        supernet.evaluate(&network, &log, Split::Train, 2000, &head).log_loss
+        let head = HeadSettings {
+            steps,
+            ..HeadSettings::default()
+        };
+        supernet
+            .evaluate(&network, &log, Split::Train, 2000, &head)
+            .log_loss
     };
     assert!(score(200) < score(0), "{} {}", score(200), score(0));
     assert!(supernet == before);

@@ -42,7 +42,10 @@ impl Attention {
         let mut output = vec![0.0; self.samples * size];
         let mut head = Head::new(self);
         let mut context = vec![0.0; self.rows * self.head_dim];
-        for (input, output) in input.chunks_exact(3 * size).zip(output.chunks_exact_mut(size)) {
+        for (input, output) in input
+            .chunks_exact(3 * size)
+            .zip(output.chunks_exact_mut(size))
+        {
             for index in 0..self.heads {
                 head.attend(input, index);
                 context.fill(0.0);
@@ -51,7 +54,12 @@ impl Attention {
                         add_scaled(sums, head.value[column * self.rows + key], weights);
                     }
                 }
-                scatter(&context, self.rows, &mut output[index * self.head_dim..], self.dim());
+                scatter(
+                    &context,
+                    self.rows,
+                    &mut output[index * self.head_dim..],
+                    self.dim(),
+                );
             }
         }
         output
@@ -63,12 +71,19 @@ impl Attention {
         let mut output = vec![0.0; input.len()];
         let mut head = Head::new(self);
         let mut slopes = Slopes::new(self);
-        let samples = input.chunks_exact(3 * size).zip(output.chunks_exact_mut(3 * size));
+        let samples = input
+            .chunks_exact(3 * size)
+            .zip(output.chunks_exact_mut(3 * size));
         for ((input, output), gradient) in samples.zip(gradient.chunks_exact(size)) {
             for index in 0..self.heads {
                 head.attend(input, index);
                 let first = index * self.head_dim;
-                gather(&gradient[first..], self.dim(), self.rows, &mut slopes.context);
+                gather(
+                    &gradient[first..],
+                    self.dim(),
+                    self.rows,
+                    &mut slopes.context,
+                );
                 slopes.differentiate(&head);
                 let parts = [&slopes.query, &slopes.key, &slopes.value];
                 for (part, slopes) in parts.into_iter().enumerate() {
@@ -112,12 +127,21 @@ impl Head {
         let (dim, scale) = (self.sizes.dim(), self.sizes.scale());
         let columns = [&mut self.query, &mut self.key, &mut self.value];
         for (part, columns) in columns.into_iter().enumerate() {
-            gather(&input[part * dim + index * head_dim..], 3 * dim, rows, columns);
+            gather(
+                &input[part * dim + index * head_dim..],
+                3 * dim,
+                rows,
+                columns,
+            );
         }
         self.lanes.fill(f32::NEG_INFINITY);
         for (key, scores) in self.weights.chunks_exact_mut(rows).enumerate() {
             scores.fill(0.0);
-            for (keys, queries) in self.key.chunks_exact(rows).zip(self.query.chunks_exact(rows)) {
+            for (keys, queries) in self
+                .key
+                .chunks_exact(rows)
+                .zip(self.query.chunks_exact(rows))
+            {
                 add_scaled(scores, keys[key] * scale, queries);
             }
             for (largest, &score) in self.lanes.iter_mut().zip(&*scores) {
@@ -176,7 +200,10 @@ impl Slopes {
         let (rows, scale) = (self.sizes.rows, self.sizes.scale());
         self.means.fill(0.0);
         self.query.fill(0.0);
-        let keys = self.scores.chunks_exact_mut(rows).zip(head.weights.chunks_exact(rows));
+        let keys = self
+            .scores
+            .chunks_exact_mut(rows)
+            .zip(head.weights.chunks_exact(rows));
         for (key, (scores, weights)) in keys.enumerate() {
             scores.fill(0.0);
             for (column, context) in self.context.chunks_exact(rows).enumerate() {
@@ -187,7 +214,10 @@ impl Slopes {
                 *mean += weight * score;
             }
         }
-        let keys = self.scores.chunks_exact_mut(rows).zip(head.weights.chunks_exact(rows));
+        let keys = self
+            .scores
+            .chunks_exact_mut(rows)
+            .zip(head.weights.chunks_exact(rows));
         for (key, (scores, weights)) in keys.enumerate() {
             for ((score, weight), mean) in scores.iter_mut().zip(weights).zip(&self.means) {
                 *score = weight * (*score - mean) * scale;
@@ -205,7 +235,10 @@ impl Slopes {
 #[inline(always)]
 fn gather(matrix: &[f32], stride: usize, rows: usize, columns: &mut [f32]) {
     for (column, values) in columns.chunks_exact_mut(rows).enumerate() {
-        for (value, source) in values.iter_mut().zip(matrix[column..].iter().step_by(stride)) {
+        for (value, source) in values
+            .iter_mut()
+            .zip(matrix[column..].iter().step_by(stride))
+        {
             *value = *source;
         }
     }
@@ -215,7 +248,10 @@ fn gather(matrix: &[f32], stride: usize, rows: usize, columns: &mut [f32]) {
 #[inline(always)]
 fn scatter(columns: &[f32], rows: usize, matrix: &mut [f32], stride: usize) {
     for (column, values) in columns.chunks_exact(rows).enumerate() {
-        for (value, target) in values.iter().zip(matrix[column..].iter_mut().step_by(stride)) {
+        for (value, target) in values
+            .iter()
+            .zip(matrix[column..].iter_mut().step_by(stride))
+        {
             *target = *value;
         }
     }

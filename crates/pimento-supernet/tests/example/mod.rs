@@ -9,10 +9,20 @@ use pimento_supernet::Capacity;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub const INPUT: InputShape = InputShape { dense_dim: 5, fields: 4 };
+pub const INPUT: InputShape = InputShape {
+    dense_dim: 5,
+    fields: 4,
+};
 
 pub fn capacity(layer_norm: bool) -> Capacity {
-    Capacity { input: INPUT, blocks: 4, max_width: 32, max_rows: 12, embedding_dim: 16, layer_norm }
+    Capacity {
+        input: INPUT,
+        blocks: 4,
+        max_width: 32,
+        max_rows: 12,
+        embedding_dim: 16,
+        layer_norm,
+    }
 }
 
 /// Samples whose label depends on two of their fields.
@@ -23,17 +33,35 @@ pub struct SmallLog {
 
 impl SmallLog {
     pub fn new(samples: usize) -> Self {
-        let shape = LogShape { dense_dim: 5, table_rows: vec![7, 11, 3, 5] };
+        let shape = LogShape {
+            dense_dim: 5,
+            table_rows: vec![7, 11, 3, 5],
+        };
         let mut rng = ChaCha8Rng::seed_from_u64(9);
         let mut batch = Batch::default();
         for _ in 0..samples {
-            batch.dense.extend((0..5).map(|_| rng.random_range(0.0_f32..2.0)));
-            let row: Vec<u32> = shape.table_rows.iter().map(|&n| rng.random_range(0..n)).collect();
-            let logit = if (row[0] + row[1]).is_multiple_of(3) { 1.5 } else { -1.0 };
-            batch.labels.push(f32::from(rng.random_bool(1.0 / (1.0 + f64::exp(-logit)))));
+            batch
+                .dense
+                .extend((0..5).map(|_| rng.random_range(0.0_f32..2.0)));
+            let row: Vec<u32> = shape
+                .table_rows
+                .iter()
+                .map(|&n| rng.random_range(0..n))
+                .collect();
+            let logit = if (row[0] + row[1]).is_multiple_of(3) {
+                1.5
+            } else {
+                -1.0
+            };
+            batch
+                .labels
+                .push(f32::from(rng.random_bool(1.0 / (1.0 + f64::exp(-logit)))));
             batch.indices.extend(row);
         }
-        Self { shape, samples: batch }
+        Self {
+            shape,
+            samples: batch,
+        }
     }
 
     /// The same log with row 0 wherever field `field` had row `row`.
@@ -63,8 +91,12 @@ impl ClickLog for SmallLog {
     fn fill(&self, _: Split, rows: &[u32], batch: &mut Batch) {
         *batch = Batch::default();
         for row in rows.iter().map(|&row| row as usize) {
-            batch.dense.extend_from_slice(&self.samples.dense[5 * row..5 * row + 5]);
-            batch.indices.extend_from_slice(&self.samples.indices[4 * row..4 * row + 4]);
+            batch
+                .dense
+                .extend_from_slice(&self.samples.dense[5 * row..5 * row + 5]);
+            batch
+                .indices
+                .extend_from_slice(&self.samples.indices[4 * row..4 * row + 4]);
             batch.labels.push(self.samples.labels[row]);
         }
     }
@@ -92,7 +124,9 @@ pub fn random_network(layer_norm: bool, bits: &[u8], rng: &mut ChaCha8Rng) -> Ne
 
 fn random_block(position: usize, bits: &[u8], rng: &mut ChaCha8Rng) -> Block {
     let operator = match rng.random_range(0..4) {
-        0 => DenseOperator::FullyConnected { inputs: subset(position, rng) },
+        0 => DenseOperator::FullyConnected {
+            inputs: subset(position, rng),
+        },
         1 => DenseOperator::DotProduct {
             dense_inputs: subset(position, rng),
             sparse_inputs: subset(position, rng),
@@ -103,15 +137,25 @@ fn random_block(position: usize, bits: &[u8], rng: &mut ChaCha8Rng) -> Block {
         }
         _ => {
             let (a, b) = (rng.random_range(0..position), rng.random_range(0..position));
-            DenseOperator::Sum { left: a.min(b), right: a.max(b) }
+            DenseOperator::Sum {
+                left: a.min(b),
+                right: a.max(b),
+            }
         }
     };
     let width = pick(&[5, 8, 16, 32], rng);
-    let sparse =
-        if rng.random() { SparseOperator::Linear } else { SparseOperator::Attention };
+    let sparse = if rng.random() {
+        SparseOperator::Linear
+    } else {
+        SparseOperator::Attention
+    };
     Block {
         position,
-        dense: Some(DenseNode { operator, width, weight_bits: pick(bits, rng) }),
+        dense: Some(DenseNode {
+            operator,
+            width,
+            weight_bits: pick(bits, rng),
+        }),
         sparse: Some(SparseNode {
             operator: sparse,
             inputs: subset(position, rng),
@@ -127,7 +171,11 @@ fn random_block(position: usize, bits: &[u8], rng: &mut ChaCha8Rng) -> Block {
 
 fn subset(count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
     let chosen: Vec<usize> = (0..count).filter(|_| rng.random()).collect();
-    if chosen.is_empty() { vec![rng.random_range(0..count)] } else { chosen }
+    if chosen.is_empty() {
+        vec![rng.random_range(0..count)]
+    } else {
+        chosen
+    }
 }
 
 fn pick<T: Copy>(menu: &[T], rng: &mut ChaCha8Rng) -> T {

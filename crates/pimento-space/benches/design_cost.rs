@@ -1,0 +1,58 @@
+//! The cost of one random NASRec-Full design, decode included, on one core.
+//!
+//! `cargo bench -p pimento-space --bench design_cost`
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::{hint::black_box, time::Instant};
+
+use pimento_hardware::{CostModel, PimCostModel};
+use pimento_space::{InputShape, SearchSpace, lower};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+const DESIGNS: usize = 2000;
+const ROUNDS: usize = 11;
+
+fn main() {
+    let space = SearchSpace::preset("autorac").expect("a built-in space");
+    let input = InputShape {
+        dense_dim: 13,
+        fields: 26,
+    };
+    let (rows, model) = (vec![100_000; 26], PimCostModel::isaac());
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let genotypes: Vec<_> = (0..DESIGNS).map(|_| space.sample(&mut rng)).collect();
+    let median = |work: &dyn Fn(usize)| {
+        let mut times: Vec<f64> = (0..ROUNDS)
+            .map(|_| {
+                let start = Instant::now();
+                (0..DESIGNS).for_each(work);
+                start.elapsed().as_secs_f64() * 1e6 / DESIGNS as f64
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        times[ROUNDS / 2]
+    };
+    let decode = median(&|index| {
+        black_box(space.decode(&genotypes[index], input));
+    });
+    let lowered = median(&|index| {
+        black_box(lower(
+            &space.decode(&genotypes[index], input).network,
+            &rows,
+        ));
+    });
+    let summary = median(&|index| {
+        let design = space.decode(&genotypes[index], input);
+        black_box(model.summary(&lower(&design.network, &rows), &design.hardware));
+    });
+    let cost = median(&|index| {
+        let design = space.decode(&genotypes[index], input);
+        black_box(model.cost(&lower(&design.network, &rows), &design.hardware));
+    });
+    println!("random designs of autorac (NASRec-Full), medians of {ROUNDS} rounds over {DESIGNS}");
+    println!("decode                      {decode:7.2} µs");
+    println!("decode, lower               {lowered:7.2} µs");
+    println!("decode, lower, summary      {summary:7.2} µs");
+    println!("decode, lower, full cost    {cost:7.2} µs");
+}

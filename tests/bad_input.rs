@@ -1,0 +1,184 @@
+//! Mistakes end in a message with the place and the right exit code, and overwrite nothing.
+
+mod program;
+
+use std::fs;
+
+use program::{Bench, SMALL_SEARCH, SMALL_SPACE, exists};
+
+#[test]
+fn mistakes_in_a_search_file() {
+    let check = |from: &str, to: &str, line: usize, message: &str| {
+        assert!(SMALL_SEARCH.contains(from), "{from}");
+        let bench = Bench::new();
+        bench.write("search.toml", &SMALL_SEARCH.replacen(from, to, 1));
+        let error = bench.fail(2, &["search", "search.toml", "--run", "run"]);
+        assert!(error.contains(message), "{error}");
+        assert!(error.contains(&format!("search.toml:{line}:")), "{error}");
+        assert!(!exists(&bench.path("run")), "nothing is made");
+    };
+    check("seed = 3", "sead = 3", 1, "unknown field `sead`");
+    check("seed = 3", "seed = \"x\"", 1, "invalid type: string");
+    check(
+        "\"small_space.toml\"",
+        "\"other\"",
+        2,
+        "there is no space `other`",
+    );
+    check("batch-size = 256", "batch-size = 0", 12, "nonzero");
+    check(
+        "epochs = 1.0",
+        "epochs = -1.0",
+        11,
+        "expected a positive number",
+    );
+    check(
+        "population-size = 6",
+        "population-size = 1",
+        18,
+        "`population-size` is 1",
+    );
+    check(
+        "[data.synthetic]",
+        "[data]\nfiles = [\"x\"]\n[data.synthetic]",
+        4,
+        "exclude each other",
+    );
+}
+
+#[test]
+fn mistakes_in_a_space_file() {
+    let check = |from: &str, to: &str, message: &str| {
+        let bench = Bench::new();
+        bench.write("small_space.toml", &SMALL_SPACE.replacen(from, to, 1));
+        let line = SMALL_SPACE
+            .lines()
+            .position(|line| line.contains(from))
+            .unwrap()
+            + 1;
+        let error = bench.fail(2, &["search", "search.toml", "--run", "run"]);
+        assert!(error.contains(message), "{error}");
+        assert!(
+            error.contains(&format!("small_space.toml:{line}:")),
+            "{error}"
+        );
+    };
+    check("\"sum\"]", "\"product\"]", "unknown variant `product`");
+    check(
+        "dense-widths = [16, 32]",
+        "dense-widths = []",
+        "`dense-widths` is empty",
+    );
+    check("blocks = 2", "blocks = 99", "`blocks` has `99`");
+}
+
+/// A search on a log of two columns.
+fn own_log(log: &str) -> Bench {
+    let bench = Bench::new();
+    bench.write("log.csv", log);
+    bench.write(
+        "schema.toml",
+        "header = true\nlabel = \"click\"\ndense = [\"age\"]\ncategorical = [\"shop\"]\n",
+    );
+    let data = "[data]\nschema = \"schema.toml\"\nfiles = [\"log.csv\"]\ncache = \"cache\"";
+    bench.write(
+        "search.toml",
+        &SMALL_SEARCH.replace("[data.synthetic]\nrows = 4000", data),
+    );
+    bench
+}
+
+#[test]
+fn mistakes_in_a_click_log() {
+    let check = |log: &str, place: &str, message: &str| {
+        let bench = own_log(log);
+        let error = bench.fail(1, &["search", "search.toml", "--run", "run"]);
+        assert!(error.contains(message) && error.contains(place), "{error}");
+        assert!(!exists(&bench.path("run")), "nothing is made");
+    };
+    check("click,age\n1,2\n", "log.csv", "shop");
+    check("click,age,shop\n1,2,a\n0,3,b,c\n", "line 3", "4");
+    check("click,age,shop\n1,2,a\n0,x,b\n", "line 3", "`x`");
+    check("click,age,shop\n1,2,a\n7,3,b\n", "line 3", "`7`");
+    check("", "log.csv", "no rows");
+}
+
+#[test]
+fn a_truncated_cache_is_refused_and_kept() {
+    let mut log = "click,age,shop\n".to_owned();
+    for row in 0..300 {
+        log.push_str(&format!("{},{row},s{}\n", u8::from(row % 3 == 0), row % 5));
+    }
+    let bench = own_log(&log);
+    bench.succeed(&["data", "describe", "search.toml"]);
+    let cached = fs::read_dir(bench.path("cache"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let bytes = fs::read(&cached).unwrap();
+    fs::write(&cached, &bytes[..bytes.len() / 2]).unwrap();
+    let error = bench.fail(1, &["data", "describe", "search.toml"]);
+    assert!(error.contains("delete"), "{error}");
+    assert_eq!(fs::read(&cached).unwrap().len(), bytes.len() / 2);
+}
+
+#[test]
+fn runs_are_never_overwritten_and_checkpoints_never_mixed_up() {
+    let bench = Bench::new();
+    bench.succeed(&["train", "search.toml", "--run", "run"]);
+    let error = bench.fail(1, &["search", "search.toml", "--run", "run"]);
+    assert!(error.contains("exists already"), "{error}");
+    let before = fs::read(bench.path("run/supernet.bin")).unwrap();
+    bench.write(
+        "run/search.toml",
+        &SMALL_SEARCH.replace("seed = 3", "seed = 4"),
+    );
+    let error = bench.fail(1, &["search", "--resume", "run"]);
+    assert!(error.contains("another seed"), "{error}");
+    bench.write("run/search.toml", SMALL_SEARCH);
+    bench.write(
+        "small_space.toml",
+        &SMALL_SPACE.replace("blocks = 2", "blocks = 3"),
+    );
+    let error = bench.fail(1, &["search", "--resume", "run"]);
+    assert!(error.contains("another space"), "{error}");
+    assert_eq!(fs::read(bench.path("run/supernet.bin")).unwrap(), before);
+    fs::write(bench.path("run/supernet.bin"), &before[..before.len() / 2]).unwrap();
+    bench.write("small_space.toml", SMALL_SPACE);
+    bench.fail(1, &["search", "--resume", "run"]);
+    let error = bench.fail(1, &["front", "run"]);
+    assert!(error.contains("pareto.json"), "{error}");
+    bench.fail(1, &["front", "nowhere"]);
+}
+
+#[test]
+fn mistakes_on_the_command_line_and_in_designs() {
+    let bench = Bench::new();
+    bench.fail(2, &["serch"]);
+    bench.fail(2, &["search", "search.toml", "--resume", "run"]);
+    bench.fail(1, &["search", "missing.toml"]);
+    let design = bench.succeed(&["space", "sample", "quickstart"]);
+    let check = |from: &str, to: &str, message: &str| {
+        assert!(design.contains(from), "{from}");
+        bench.write("design.json", &design.replacen(from, to, 1));
+        let error = bench.fail(2, &["cost", "design.json"]);
+        assert!(
+            error.contains("design.json") && error.contains(message),
+            "{error}"
+        );
+    };
+    check("\"network\"", "\"net\"", "missing field `network`");
+    check("\"embedding_dim\": 16", "\"embedding_dim\": \"x\"", "line");
+    check(
+        "\"embedding_dim\": 16",
+        "\"embedding_dim\": 0",
+        "`embedding_dim` is 0",
+    );
+    check(
+        "\"fields\": 26",
+        "\"fields\": 25",
+        "`table_rows` has 26 entries",
+    );
+}

@@ -1,0 +1,167 @@
+//! Does the tool run, repeat and survive?
+
+mod program;
+
+use std::{thread, time::Duration};
+
+use program::Bench;
+use serde_json::Value;
+
+#[test]
+fn a_search_writes_a_front_that_repeats_whatever_the_threads() {
+    let bench = Bench::new();
+    let shown = bench.succeed(&["search", "search.toml", "--run", "a", "--threads", "1"]);
+    bench.succeed(&["search", "search.toml", "--run", "b", "--threads", "3"]);
+    let file = bench.read("a/pareto.json");
+    assert_eq!(file, bench.read("b/pareto.json"));
+
+    let front: Value = serde_json::from_str(&file).unwrap();
+    assert_eq!(front["format"], "pimento-pareto");
+    assert_eq!(front["version"], 1);
+    assert_eq!(front["seed"], 3);
+    let designs = front["designs"].as_array().unwrap();
+    assert!(!designs.is_empty());
+    for design in designs {
+        for part in [
+            "genotype",
+            "network",
+            "hardware",
+            "quality",
+            "cost",
+            "breakdown",
+        ] {
+            assert!(design[part].is_object(), "a design has `{part}`");
+        }
+    }
+    assert!(
+        shown.contains("NASRec Criteo Full, naive mapping"),
+        "{shown}"
+    );
+    assert!(shown.contains("Best factors of the front"), "{shown}");
+    assert_eq!(bench.succeed(&["front", "a"]), shown);
+    assert!(bench.read("a/run.log").contains("best possible"));
+
+    // Any design of the front can be priced again, with the same figures.
+    bench.write("design.json", &designs[0].to_string());
+    let cost: Value =
+        serde_json::from_str(&bench.succeed(&["cost", "design.json", "--json"])).unwrap();
+    assert_eq!(cost["summary"], designs[0]["cost"]);
+
+    let retrained = bench.succeed(&[
+        "retrain",
+        "a",
+        "--seeds",
+        "2",
+        "--epochs",
+        "0.2",
+        "--logistic-regression",
+    ]);
+    assert!(
+        retrained.contains('±') && retrained.contains("logistic regression"),
+        "{retrained}"
+    );
+}
+
+#[test]
+fn an_interrupted_search_goes_on_to_the_same_front() {
+    let bench = Bench::new();
+    bench.succeed(&["search", "search.toml", "--run", "straight"]);
+    let mut child = bench
+        .command(&["search", "search.toml", "--run", "stopped"])
+        .spawn()
+        .unwrap();
+    for _ in 0..600 {
+        if bench.path("stopped/supernet.bin").exists() || child.try_wait().unwrap().is_some() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    let status = child.wait().unwrap();
+    if killed.success() && !status.success() {
+        assert_eq!(status.code(), Some(130));
+        bench.succeed(&["search", "--resume", "stopped"]);
+    }
+    assert_eq!(
+        bench.read("stopped/pareto.json"),
+        bench.read("straight/pareto.json")
+    );
+}
+
+#[test]
+fn train_stops_after_the_supernet_and_search_goes_on() {
+    let bench = Bench::new();
+    bench.succeed(&["train", "search.toml", "--run", "run"]);
+    assert!(bench.path("run/supernet.bin").exists());
+    assert!(!bench.path("run/pareto.json").exists());
+    bench.succeed(&["search", "--resume", "run"]);
+    assert!(bench.path("run/pareto.json").exists());
+}
+
+#[test]
+fn log_lines_can_be_json() {
+    let bench = Bench::new();
+    bench.succeed(&[
+        "--log-format",
+        "json",
+        "train",
+        "search.toml",
+        "--run",
+        "run",
+    ]);
+    for line in bench.read("run/run.log").lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(line["message"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn a_log_of_the_users_own_is_read_through_a_schema() {
+    let bench = Bench::new();
+    let mut text = "click;age;shop\n".to_owned();
+    for row in 0..600 {
+        let (age, shop) = (row % 50, row % 7);
+        text.push_str(&format!(
+            "{};{age};s{shop}\n",
+            u8::from((row * 7 + shop) % 3 == 0)
+        ));
+    }
+    bench.write("log.csv", &text);
+    bench.write(
+        "schema.toml",
+        "separator = \";\"\nheader = true\nlabel = \"click\"\ndense = [\"age\"]\n\
+         categorical = [\"shop\"]\n\n[categorical-encoding]\nkind = \"vocabulary\"\n\
+         minimum-count = 2\n",
+    );
+    let data = "[data]\nschema = \"schema.toml\"\nfiles = [\"log.csv\"]\ncache = \"cache\"";
+    let search = program::SMALL_SEARCH.replace("[data.synthetic]\nrows = 4000", data);
+    bench.write("own.toml", &search);
+    let shown = bench.succeed(&["data", "describe", "own.toml"]);
+    assert!(shown.contains("480") && shown.contains("shop"), "{shown}");
+    bench.succeed(&["search", "own.toml", "--run", "own"]);
+    assert!(bench.path("own/pareto.json").exists());
+}
+
+#[test]
+fn spaces_are_described_and_sampled_and_designs_priced() {
+    let bench = Bench::new();
+    let shown = bench.succeed(&["space", "describe", "autorac"]);
+    assert!(
+        shown.contains("1.83·10^44") && shown.contains("co-designs"),
+        "{shown}"
+    );
+    let design = bench.succeed(&["space", "sample", "nasrec-full", "--seed", "5"]);
+    assert_eq!(
+        design,
+        bench.succeed(&["space", "sample", "nasrec-full", "--seed", "5"])
+    );
+    bench.write("design.json", &design);
+    let shown = bench.succeed(&["cost", "design.json"]);
+    assert!(
+        shown.contains("latency") && shown.contains("adc"),
+        "{shown}"
+    );
+}

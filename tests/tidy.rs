@@ -1,0 +1,117 @@
+//! Is the code as drawn in `docs/architecture.md`?
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// What each crate may use of ours.
+const ARROWS: [(&str, &[&str]); 6] = [
+    ("pimento-evolution", &[]),
+    ("pimento-hardware", &[]),
+    ("pimento-data", &[]),
+    ("pimento-space", &["pimento-hardware"]),
+    ("pimento-supernet", &["pimento-space", "pimento-data"]),
+    (
+        "pimento",
+        &[
+            "pimento-evolution",
+            "pimento-hardware",
+            "pimento-data",
+            "pimento-space",
+            "pimento-supernet",
+        ],
+    ),
+];
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn manifest(name: &str) -> toml::Table {
+    let path = root().join("crates").join(name).join("Cargo.toml");
+    fs::read_to_string(path).unwrap().parse().unwrap()
+}
+
+#[test]
+fn crates_use_each_other_only_along_the_arrows() {
+    let allowed: BTreeMap<_, _> = ARROWS.into_iter().collect();
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        folders.push(entry.unwrap().file_name().into_string().unwrap());
+    }
+    folders.sort();
+    assert_eq!(folders, allowed.keys().copied().collect::<Vec<_>>());
+    for (name, allowed) in allowed {
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let manifest = manifest(name);
+            let Some(used) = manifest.get(section).and_then(toml::Value::as_table) else {
+                continue;
+            };
+            for used in used.keys().filter(|used| used.starts_with("pimento")) {
+                assert!(
+                    allowed.contains(&used.as_str()),
+                    "{name} may not use {used}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_supernet_names_burn() {
+    for (name, _) in ARROWS {
+        let uses_burn = manifest(name)["dependencies"]
+            .as_table()
+            .unwrap()
+            .contains_key("burn");
+        assert_eq!(uses_burn, name == "pimento-supernet", "{name}");
+    }
+}
+
+#[test]
+fn every_crate_keeps_the_lints() {
+    for (name, _) in ARROWS {
+        let lints = &manifest(name)["lints"];
+        let is_shared = lints.get("workspace").and_then(toml::Value::as_bool) == Some(true);
+        // The data crate maps files, which needs one unsafe call: it denies where others forbid.
+        assert!(is_shared || name == "pimento-data", "{name}");
+        if !is_shared {
+            assert_eq!(lints["rust"]["unsafe_code"].as_str(), Some("deny"));
+        }
+    }
+}
+
+#[test]
+fn the_documents_that_the_readme_promises_exist() {
+    for name in [
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+    ] {
+        assert!(root().join(name).is_file(), "{name}");
+    }
+    for name in [
+        "architecture.md",
+        "glossary.md",
+        "cost-model.md",
+        "search-space.md",
+    ] {
+        assert!(root().join("docs").join(name).is_file(), "docs/{name}");
+    }
+}
+
+#[test]
+fn the_documents_name_every_key_of_the_shipped_files() {
+    let docs = fs::read_to_string(root().join("docs/search-space.md")).unwrap();
+    for name in ["quickstart", "nasrec-small", "nasrec-full", "autorac"] {
+        let path = root().join("search_spaces").join(format!("{name}.toml"));
+        let space: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
+        let sections = space.values().filter_map(toml::Value::as_table);
+        for key in space.keys().chain(sections.flat_map(toml::Table::keys)) {
+            assert!(
+                docs.contains(&format!("`{key}`")),
+                "docs/search-space.md lacks `{key}`"
+            );
+        }
+    }
+}
