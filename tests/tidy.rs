@@ -1,4 +1,5 @@
 //! Is the code as drawn in `docs/architecture.md`?
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{collections::BTreeMap, fs, path::Path};
 

@@ -1,4 +1,5 @@
 //! Agreement with published figures; each oracle file names its source.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use pimento_hardware::{
     CostModel, DramStandard, Hardware, MemoryStandard, OpKind, PimCostModel, PimLevel, ReramPreset,
@@ -38,10 +39,12 @@ fn isaac_chip_totals() {
         1e-4,
         "power from the parts",
     );
+    // The oracle takes twelve processing elements as 0.157 mm², rounded; here their parts are added
+    // up to 0.15744 mm².
     assert_close(
         totals.area_mm2,
         derived("chip_area_mm2"),
-        1e-4,
+        1e-3,
         "area from the parts",
     );
     assert_close(totals.peak_tops, derived("peak_tops_16bit"), 1e-9, "peak");

@@ -33,10 +33,9 @@ pub(crate) fn canonical_blocks(raw: &[RawBlock], embedding_dim: usize) -> Vec<Bl
             });
         }
         if sparse_is_read || adds_fm {
-            genes
-                .sparse_inputs
-                .iter()
-                .for_each(|&tensor| needs_sparse[tensor] = true);
+            for &tensor in &genes.sparse_inputs {
+                needs_sparse[tensor] = true;
+            }
             block.sparse = Some(SparseNode {
                 operator: genes.sparse_operator,
                 inputs: sorted(&genes.sparse_inputs),
@@ -65,8 +64,9 @@ pub(crate) fn outputs_read(blocks: &[BlockGenes]) -> (Vec<bool>, Vec<bool>) {
         if let Some(node) = &block.dense {
             mark(&node.operator, &mut dense, &mut sparse);
         }
-        let inputs = block.sparse.iter().flat_map(|node| &node.inputs);
-        inputs.for_each(|&tensor| sparse[tensor] = true);
+        for &tensor in block.sparse.iter().flat_map(|node| &node.inputs) {
+            sparse[tensor] = true;
+        }
     }
     (dense, sparse)
 }
@@ -92,25 +92,21 @@ fn dense_operator(genes: &RawBlock) -> DenseOperator {
 }
 
 fn mark(operator: &DenseOperator, needs_dense: &mut [bool], needs_sparse: &mut [bool]) {
-    match operator {
-        DenseOperator::FullyConnected { inputs } => {
-            inputs.iter().for_each(|&tensor| needs_dense[tensor] = true);
-        }
+    let (dense, sparse): (&[usize], &[usize]) = match operator {
+        DenseOperator::FullyConnected { inputs } => (inputs, &[]),
         DenseOperator::DotProduct {
             dense_inputs,
             sparse_inputs,
-        } => {
-            dense_inputs
-                .iter()
-                .for_each(|&tensor| needs_dense[tensor] = true);
-            sparse_inputs
-                .iter()
-                .for_each(|&tensor| needs_sparse[tensor] = true);
-        }
+        } => (dense_inputs, sparse_inputs),
         DenseOperator::SigmoidGating { left, right } | DenseOperator::Sum { left, right } => {
-            needs_dense[*left] = true;
-            needs_dense[*right] = true;
+            (&[*left, *right], &[])
         }
+    };
+    for &tensor in dense {
+        needs_dense[tensor] = true;
+    }
+    for &tensor in sparse {
+        needs_sparse[tensor] = true;
     }
 }
 

@@ -1,4 +1,5 @@
 //! What holds for all genotypes.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use pimento_space::{Genotype, InputShape, SearchSpace, lower};
 use proptest::prelude::*;

@@ -1,4 +1,5 @@
 //! What can be wrong with a space file.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use pimento_space::SearchSpace;
 

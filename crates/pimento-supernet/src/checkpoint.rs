@@ -143,7 +143,7 @@ impl Supernet {
             .weights
             .layers
             .values()
-            .flat_map(|layer| layer.parameters());
+            .flat_map(super::weights::StoredLayer::parameters);
         tables.chain(parameters.flat_map(|part| [&part.values[..], &part.accumulators[..]]))
     }
 
@@ -154,7 +154,7 @@ impl Supernet {
             .weights
             .layers
             .values_mut()
-            .flat_map(|layer| layer.parameters_mut());
+            .flat_map(super::weights::StoredLayer::parameters_mut);
         tables.chain(parameters.flat_map(|part| [&mut part.values[..], &mut part.accumulators[..]]))
     }
 }

@@ -56,7 +56,7 @@ pub(crate) fn features(network: &Network, parameters: &Parameters, inputs: Input
     quantise_activations(Tensor::cat(parts, 1), bits)
 }
 
-/// The head's answer before the sigmoid, shape [samples].
+/// The head's answer before the sigmoid, shape \[samples\].
 pub(crate) fn logits(head: &LayerTensors, features: Tensor<2>) -> Tensor<1> {
     head.linear(features).squeeze_dim(1)
 }
@@ -172,12 +172,12 @@ impl Forward<'_> {
         let rows = rows.reshape([samples * count, dim]);
         let context = self.attention(block, rows.clone(), samples);
         let layer = self.layer(block, LayerKind::AttentionOut);
-        let context = self.linear_quantised(block, layer, context, samples);
+        let context = linear_quantised(block, layer, context, samples);
         let rows = layer.norm(rows + context);
         let hidden = self.layer(block, LayerKind::AttentionHidden);
-        let hidden = relu(self.linear_quantised(block, hidden, rows.clone(), samples));
+        let hidden = relu(linear_quantised(block, hidden, rows.clone(), samples));
         let layer = self.layer(block, LayerKind::AttentionFeedForward);
-        let output = self.linear_quantised(block, layer, hidden, samples);
+        let output = linear_quantised(block, layer, hidden, samples);
         layer.norm(rows + output).reshape([samples, count, dim])
     }
 
@@ -186,7 +186,7 @@ impl Forward<'_> {
         let [total, dim] = rows.dims();
         let (count, head_dim) = (total / samples, dim / HEADS);
         let layer = self.layer(block, LayerKind::AttentionQueryKeyValue);
-        let packed = self.linear_quantised(block, layer, rows, samples);
+        let packed = linear_quantised(block, layer, rows, samples);
         let attention = Attention {
             samples,
             rows: count,
@@ -194,19 +194,6 @@ impl Forward<'_> {
             head_dim,
         };
         apply(packed, Function::Attention(attention))
-    }
-
-    fn linear_quantised(
-        &self,
-        block: &Block,
-        layer: &LayerTensors,
-        rows: Tensor<2>,
-        samples: usize,
-    ) -> Tensor<2> {
-        let [total, dim] = rows.dims();
-        let by_sample = rows.reshape([samples, total / samples * dim]);
-        let by_sample = quantise_activations(by_sample, block.activation_bits);
-        layer.linear(by_sample.reshape([total, dim]))
     }
 
     /// Eight rows made of the dense output, shape [samples, embedding_dim, 8].
@@ -291,4 +278,17 @@ fn pad(tensor: Tensor<2>, width: usize) -> Tensor<2> {
     }
     let zeros = Tensor::zeros([samples, width - own], &tensor.device());
     Tensor::cat(vec![tensor, zeros], 1)
+}
+
+/// A linear layer over rows whose sample is rounded first.
+fn linear_quantised(
+    block: &Block,
+    layer: &LayerTensors,
+    rows: Tensor<2>,
+    samples: usize,
+) -> Tensor<2> {
+    let [total, dim] = rows.dims();
+    let by_sample = rows.reshape([samples, total / samples * dim]);
+    let by_sample = quantise_activations(by_sample, block.activation_bits);
+    layer.linear(by_sample.reshape([total, dim]))
 }

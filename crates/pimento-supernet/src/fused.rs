@@ -5,6 +5,11 @@
 //! its time in small batched products and in passes over [samples, heads, rows, rows]. The
 //! kernels are plain loops over slices, checked against the composed operators.
 
+#![expect(
+    clippy::inline_always,
+    reason = "kernels must be compiled into the vectorised caller"
+)]
+
 mod attention;
 mod exponential;
 mod normalise;

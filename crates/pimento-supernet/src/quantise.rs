@@ -22,6 +22,7 @@ pub(crate) fn quantise_weights(weights: &mut [f32], bits: u8) {
 }
 
 /// Rounds `group` to the grid whose end is its largest magnitude.
+#[expect(clippy::inline_always, reason = "compiled into the vectorised caller")]
 #[inline(always)]
 pub(crate) fn quantise_group(group: &mut [f32], bits: u8) {
     let steps = ((1_u64 << (bits - 1)) - 1) as f32;
@@ -54,6 +55,7 @@ pub(crate) fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
         .expect("all tensors hold 32-bit floats")
 }
 
+#[expect(clippy::inline_always, reason = "compiled into the vectorised caller")]
 #[inline(always)]
 fn largest_magnitude(values: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 8];

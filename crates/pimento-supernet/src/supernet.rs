@@ -111,7 +111,7 @@ impl Supernet {
             .sum()
     }
 
-    /// Logits of `batch` under `network`, shape [samples].
+    /// Logits of `batch` under `network`, shape \[samples\].
     pub fn logits(&self, network: &Network, batch: &Batch) -> Vec<f32> {
         let device = Device::flex();
         let parameters = self.parameters(network, &device);

@@ -1,4 +1,5 @@
 //! Training repeats, resumes and learns.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod example;
 

@@ -11,7 +11,7 @@ use pimento_supernet::{HeadSettings, TrainSettings};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::{error::Error, references::Reference};
+use crate::{co_design::OBJECTIVES, error::Error, references::Reference};
 
 /// The built-in configuration: `search` without an argument.
 pub(crate) const BUILT_IN: &str = include_str!("../search.toml");
@@ -206,7 +206,7 @@ impl SearchConfig {
         let settings = &self.file.search;
         settings
             .get_ref()
-            .validate()
+            .validate_for(&OBJECTIVES)
             .map_err(|error| self.error(error, settings.span()))
     }
 

@@ -163,7 +163,7 @@ fn next_free(config: &SearchConfig) -> PathBuf {
         .file_stem()
         .and_then(|name| name.to_str())
         .unwrap_or(BUILT_IN_NAME);
-    (1_u32..)
+    (1..u32::MAX)
         .map(|number| Path::new("runs").join(format!("{name}-{number}")))
         .find(|path| !path.exists())
         .expect("some number is free")

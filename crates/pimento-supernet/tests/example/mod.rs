@@ -9,12 +9,12 @@ use pimento_supernet::Capacity;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub const INPUT: InputShape = InputShape {
+pub(crate) const INPUT: InputShape = InputShape {
     dense_dim: 5,
     fields: 4,
 };
 
-pub fn capacity(layer_norm: bool) -> Capacity {
+pub(crate) fn capacity(layer_norm: bool) -> Capacity {
     Capacity {
         input: INPUT,
         blocks: 4,
@@ -26,13 +26,13 @@ pub fn capacity(layer_norm: bool) -> Capacity {
 }
 
 /// Samples whose label depends on two of their fields.
-pub struct SmallLog {
+pub(crate) struct SmallLog {
     shape: LogShape,
     samples: Batch,
 }
 
 impl SmallLog {
-    pub fn new(samples: usize) -> Self {
+    pub(crate) fn new(samples: usize) -> Self {
         let shape = LogShape {
             dense_dim: 5,
             table_rows: vec![7, 11, 3, 5],
@@ -65,14 +65,14 @@ impl SmallLog {
     }
 
     /// The same log with row 0 wherever field `field` had row `row`.
-    pub fn without(mut self, field: usize, row: u32) -> Self {
+    pub(crate) fn without(mut self, field: usize, row: u32) -> Self {
         for index in self.samples.indices[field..].iter_mut().step_by(4) {
             *index = if *index == row { 0 } else { *index };
         }
         self
     }
 
-    pub fn batch(&self, rows: std::ops::Range<u32>) -> Batch {
+    pub(crate) fn batch(&self, rows: std::ops::Range<u32>) -> Batch {
         let mut batch = Batch::default();
         self.fill(Split::Train, &rows.collect::<Vec<_>>(), &mut batch);
         batch
@@ -107,7 +107,7 @@ impl ClickLog for SmallLog {
 }
 
 /// A random network with four live blocks.
-pub fn random_network(layer_norm: bool, bits: &[u8], rng: &mut ChaCha8Rng) -> Network {
+pub(crate) fn random_network(layer_norm: bool, bits: &[u8], rng: &mut ChaCha8Rng) -> Network {
     let mut blocks = Vec::new();
     for position in 1..=4 {
         blocks.push(random_block(position, bits, rng));

@@ -157,10 +157,12 @@ pub(crate) fn train_supernet(
             0.98 * recent + 0.02 * report.loss
         };
         bar.set_position(trainer.step_count());
-        if trainer.step_count() % 50 == 0 {
+        if trainer.step_count().is_multiple_of(50) {
             bar.set_message(format!("· log loss {recent:.4}"));
         }
-        if trainer.step_count() % config.checkpoint_steps == 0 || trainer.step_count() == steps {
+        if trainer.step_count().is_multiple_of(config.checkpoint_steps)
+            || trainer.step_count() == steps
+        {
             prepared
                 .run
                 .save_supernet(trainer.supernet(), &identity, trainer.step_count())?;
