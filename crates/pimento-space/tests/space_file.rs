@@ -49,7 +49,7 @@ fn every_mistake_has_its_message_and_place() {
         "a multiple of 8",
     );
     check(
-        "activation-bits = [4,",
+        "activation-bits = [8,",
         "activation-bits = [1,",
         "`activation-bits` has `1`",
     );
