@@ -16,7 +16,7 @@ use pimento_supernet::{Capacity, Supernet, TrainSettings, Trainer, input_shape};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const PATHS: usize = 15;
+const PATHS: usize = 9;
 
 fn main() {
     let log = SyntheticSettings::default()
