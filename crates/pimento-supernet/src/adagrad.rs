@@ -14,6 +14,8 @@ pub(crate) struct Adagrad {
 
 impl Adagrad {
     /// Updates values that lie side by side.
+    #[expect(clippy::inline_always, reason = "compiled into vectorised callers")]
+    #[inline(always)]
     pub(crate) fn update(&self, values: &mut [f32], accumulators: &mut [f32], gradients: &[f32]) {
         for ((value, accumulator), gradient) in values
             .iter_mut()

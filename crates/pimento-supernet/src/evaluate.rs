@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     adagrad::Adagrad,
+    lanes::dot,
     layer::{Layer, LayerKind},
     quantise::quantise_weights,
     schedule::learning_rate,
@@ -188,22 +189,4 @@ impl<'a> HeadFit<'a> {
         adagrad.update(bias, accumulator, &[bias_gradient]);
         self.step += 1;
     }
-}
-
-/// Dot product in eight lanes, the same order of additions everywhere.
-fn dot(left: &[f32], right: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 8];
-    let (left_chunks, right_chunks) = (left.chunks_exact(8), right.chunks_exact(8));
-    let rest: f32 = left_chunks
-        .remainder()
-        .iter()
-        .zip(right_chunks.remainder())
-        .map(|(left, right)| left * right)
-        .sum();
-    for (left, right) in left_chunks.zip(right_chunks) {
-        for ((lane, left), right) in lanes.iter_mut().zip(left).zip(right) {
-            *lane += left * right;
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
 }

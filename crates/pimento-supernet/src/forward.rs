@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Tensor, activation::relu};
+use burn::tensor::Tensor;
 use pimento_space::{
     Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode, SparseOperator,
 };
@@ -103,7 +103,7 @@ impl Forward<'_> {
             DenseOperator::FullyConnected { inputs } => {
                 let input = self.dense_inputs(block, inputs);
                 let layer = self.layer(block, LayerKind::FullyConnected);
-                relu(layer.norm(layer.linear(input)))
+                layer.forward_rectified(input)
             }
             DenseOperator::DotProduct {
                 dense_inputs,
@@ -156,7 +156,8 @@ impl Forward<'_> {
         let input = self.sparse_inputs(block, &node.inputs);
         match node.operator {
             SparseOperator::Linear => {
-                relu(self.optional_rows(block, LayerKind::SparseLinear, input))
+                let layer = self.layer(block, LayerKind::SparseLinear);
+                over_rows(input, |rows| layer.forward_rectified(rows))
             }
             SparseOperator::Attention => {
                 let rows = self.optional_rows(block, LayerKind::AttentionRows, input);
@@ -172,12 +173,13 @@ impl Forward<'_> {
         let rows = rows.reshape([samples * count, dim]);
         let context = self.attention(block, rows.clone(), samples);
         let layer = self.layer(block, LayerKind::AttentionOut);
-        let context = linear_quantised(block, layer, context, samples);
+        let context = layer.linear(rounded_samples(block, context, samples));
         let rows = layer.norm(rows + context);
-        let hidden = self.layer(block, LayerKind::AttentionHidden);
-        let hidden = relu(linear_quantised(block, hidden, rows.clone(), samples));
+        let layer = self.layer(block, LayerKind::AttentionHidden);
+        let hidden = rounded_samples(block, rows.clone(), samples);
+        let hidden = layer.forward_rectified(hidden);
         let layer = self.layer(block, LayerKind::AttentionFeedForward);
-        let output = linear_quantised(block, layer, hidden, samples);
+        let output = layer.linear(rounded_samples(block, hidden, samples));
         layer.norm(rows + output).reshape([samples, count, dim])
     }
 
@@ -186,7 +188,7 @@ impl Forward<'_> {
         let [total, dim] = rows.dims();
         let (count, head_dim) = (total / samples, dim / HEADS);
         let layer = self.layer(block, LayerKind::AttentionQueryKeyValue);
-        let packed = linear_quantised(block, layer, rows, samples);
+        let packed = layer.linear(rounded_samples(block, rows, samples));
         let attention = Attention {
             samples,
             rows: count,
@@ -244,18 +246,23 @@ impl Forward<'_> {
     /// The linear layer and its norm where the network has them, else the input itself.
     fn optional(&self, block: &Block, kind: LayerKind, input: Tensor<2>) -> Tensor<2> {
         match self.parameters.layer(key(block, kind)) {
-            Some(layer) => layer.norm(layer.linear(input)),
+            Some(layer) => layer.forward(input),
             None => input,
         }
     }
 
     /// The same over the row axis of a transposed sparse tensor.
     fn optional_rows(&self, block: &Block, kind: LayerKind, input: Tensor<3>) -> Tensor<3> {
-        let [samples, dim, rows] = input.dims();
-        let output = self.optional(block, kind, input.reshape([samples * dim, rows]));
-        let rows = output.shape()[1];
-        output.reshape([samples, dim, rows])
+        over_rows(input, |rows| self.optional(block, kind, rows))
     }
+}
+
+/// `layer` over the last axis of a transposed sparse tensor.
+fn over_rows(input: Tensor<3>, layer: impl FnOnce(Tensor<2>) -> Tensor<2>) -> Tensor<3> {
+    let [samples, dim, rows] = input.dims();
+    let output = layer(input.reshape([samples * dim, rows]));
+    let rows = output.shape()[1];
+    output.reshape([samples, dim, rows])
 }
 
 fn key(block: &Block, kind: LayerKind) -> LayerKey {
@@ -280,15 +287,9 @@ fn pad(tensor: Tensor<2>, width: usize) -> Tensor<2> {
     Tensor::cat(vec![tensor, zeros], 1)
 }
 
-/// A linear layer over rows whose sample is rounded first.
-fn linear_quantised(
-    block: &Block,
-    layer: &LayerTensors,
-    rows: Tensor<2>,
-    samples: usize,
-) -> Tensor<2> {
+/// Rows of all samples, rounded with one scale per sample.
+fn rounded_samples(block: &Block, rows: Tensor<2>, samples: usize) -> Tensor<2> {
     let [total, dim] = rows.dims();
     let by_sample = rows.reshape([samples, total / samples * dim]);
-    let by_sample = quantise_activations(by_sample, block.activation_bits);
-    layer.linear(by_sample.reshape([total, dim]))
+    quantise_activations(by_sample, block.activation_bits).reshape([total, dim])
 }

@@ -11,24 +11,18 @@
 )]
 
 mod attention;
+mod autodiff;
+mod bias;
 mod exponential;
+mod flex;
 mod normalise;
 mod round;
 mod sigmoid;
 mod triangle;
 
 use burn::{
-    backend::{
-        Autodiff, Backend, Dispatch, Flex,
-        autodiff::{
-            checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-            grads::Gradients,
-            ops::{Backward, Ops, OpsKind, unary},
-        },
-        backend_extension,
-        tensor::FloatTensor,
-    },
-    tensor::{Tensor, TensorData},
+    backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor},
+    tensor::Tensor,
 };
 
 pub(crate) use attention::Attention;
@@ -41,8 +35,6 @@ pub(crate) enum Function {
     Attention(Attention),
     /// Dot products of all pairs of columns.
     Triangle(Triangle),
-    /// (x − mean) / √(variance + ε) over groups of this many values.
-    Normalise(usize),
     /// 1 / (1 + e^-x).
     Sigmoid,
     /// Rounding to `bits` bits over groups of this many values; the gradient passes through.
@@ -55,41 +47,24 @@ pub(crate) enum Function {
 }
 
 impl Function {
-    /// The value of the function.
-    fn forward(self, input: Vec<f32>) -> Vec<f32> {
-        vectorised(
-            #[inline(always)]
-            || self.forward_kernel(input),
-        )
-    }
-
     #[inline(always)]
-    fn forward_kernel(self, input: Vec<f32>) -> Vec<f32> {
+    fn forward(self, input: &[f32]) -> Vec<f32> {
         match self {
-            Self::Attention(attention) => attention.forward(&input),
-            Self::Triangle(triangle) => triangle.forward(&input),
-            Self::Normalise(group) => normalise::forward(input, group),
+            Self::Attention(attention) => attention.forward(input),
+            Self::Triangle(triangle) => triangle.forward(input),
             Self::Sigmoid => sigmoid::forward(input),
             Self::Round { group, bits } => round::forward(input, group, bits),
         }
     }
 
     /// The gradient of the input, from the gradient of the value.
-    fn backward(self, input: &[f32], gradient: Vec<f32>) -> Vec<f32> {
-        vectorised(
-            #[inline(always)]
-            || self.backward_kernel(input, gradient),
-        )
-    }
-
     #[inline(always)]
-    fn backward_kernel(self, input: &[f32], gradient: Vec<f32>) -> Vec<f32> {
+    fn backward(self, input: &[f32], gradient: &[f32]) -> Vec<f32> {
         match self {
-            Self::Attention(attention) => attention.backward(input, &gradient),
-            Self::Triangle(triangle) => triangle.backward(input, &gradient),
-            Self::Normalise(group) => normalise::backward(input, gradient, group),
+            Self::Attention(attention) => attention.backward(input, gradient),
+            Self::Triangle(triangle) => triangle.backward(input, gradient),
             Self::Sigmoid => sigmoid::backward(input, gradient),
-            Self::Round { .. } => gradient,
+            Self::Round { .. } => gradient.to_vec(),
         }
     }
 
@@ -98,7 +73,7 @@ impl Function {
         match self {
             Self::Attention(attention) => attention.output_shape(),
             Self::Triangle(triangle) => triangle.output_shape(),
-            Self::Normalise(_) | Self::Sigmoid | Self::Round { .. } => input.to_vec(),
+            Self::Sigmoid | Self::Round { .. } => input.to_vec(),
         }
     }
 }
@@ -131,7 +106,36 @@ pub(crate) fn apply<const D: usize, const E: usize>(
     ))
 }
 
-/// Backends that can apply a [`Function`].
+/// The layer normalisation of rows (last axis) with `gain` and `shift`, rectified if
+/// `is_rectified`.
+pub(crate) fn normalise<const D: usize>(
+    tensor: Tensor<D>,
+    gain: Tensor<1>,
+    shift: Tensor<1>,
+    is_rectified: bool,
+) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as FusedBackend>::normalised(
+        tensor.into_dispatch(),
+        gain.into_dispatch(),
+        shift.into_dispatch(),
+        is_rectified,
+    ))
+}
+
+/// Rows (last axis) plus `bias`, rectified if `is_rectified`.
+pub(crate) fn add_bias<const D: usize>(
+    tensor: Tensor<D>,
+    bias: Tensor<1>,
+    is_rectified: bool,
+) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as FusedBackend>::biased(
+        tensor.into_dispatch(),
+        bias.into_dispatch(),
+        is_rectified,
+    ))
+}
+
+/// Backends that have the fused operators and their gradients.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait FusedBackend: Backend {
     /// The value of the function.
@@ -143,84 +147,43 @@ pub(crate) trait FusedBackend: Backend {
         gradient: FloatTensor<Self>,
         function: Function,
     ) -> FloatTensor<Self>;
-}
 
-impl FusedBackend for Flex {
-    fn fused(input: FloatTensor<Self>, function: Function) -> FloatTensor<Self> {
-        let data = input.into_data();
-        let shape = function.output_shape(data.shape());
-        let values = function.forward(floats(data));
-        FloatTensor::<Self>::from_data(TensorData::new(values, shape))
-    }
-
-    fn fused_backward(
+    /// See [`normalise()`].
+    fn normalised(
         input: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        is_rectified: bool,
+    ) -> FloatTensor<Self>;
+
+    /// The gradients of input, gain and shift.
+    fn normalised_backward(
+        input: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
-        function: Function,
-    ) -> FloatTensor<Self> {
-        let input = input.into_data();
-        let shape = input.shape().clone();
-        let values = function.backward(&floats(input), floats(gradient.into_data()));
-        FloatTensor::<Self>::from_data(TensorData::new(values, shape))
-    }
-}
+        is_rectified: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
-    fn fused(input: FloatTensor<Self>, function: Function) -> FloatTensor<Self> {
-        match Fused
-            .prepare::<C>([input.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => {
-                let kept = match function {
-                    Function::Round { .. } => None,
-                    _ => Some(input.primitive().clone()),
-                };
-                prep.finish((kept, function), B::fused(input.into_primitive(), function))
-            }
-            OpsKind::UnTracked(prep) => prep.finish(B::fused(input.into_primitive(), function)),
-        }
-    }
+    /// See [`add_bias`].
+    fn biased(
+        input: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        is_rectified: bool,
+    ) -> FloatTensor<Self>;
 
-    fn fused_backward(
-        _input: FloatTensor<Self>,
-        _gradient: FloatTensor<Self>,
-        _function: Function,
-    ) -> FloatTensor<Self> {
-        unreachable!("second derivatives are never taken")
-    }
-}
-
-/// The node of a fused function in a graph.
-#[derive(Debug)]
-struct Fused;
-
-impl<B: FusedBackend> Backward<B, 1> for Fused {
-    /// The input, unless the backward pass does not need it, and the function.
-    type State = (Option<FloatTensor<B>>, Function);
-
-    fn backward(
-        self,
-        ops: Ops<Self::State, 1>,
-        gradients: &mut Gradients,
-        _checkpointer: &mut Checkpointer,
-    ) {
-        let (input, function) = ops.state;
-        unary::<B, _>(ops.parents, ops.node, gradients, |gradient| match input {
-            Some(input) => B::fused_backward(input, gradient, function),
-            None => gradient,
-        });
-    }
-}
-
-fn floats(data: TensorData) -> Vec<f32> {
-    data.try_into_vec().expect("all tensors hold 32-bit floats")
+    /// The gradients of input and bias.
+    fn biased_backward(
+        input: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        is_rectified: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, activation::softmax};
+    use burn::tensor::{Device, TensorData, activation::softmax};
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -250,11 +213,11 @@ mod tests {
     /// Checks the backward pass against central differences of a weighted sum of the outputs.
     fn check_gradient(function: Function, count: usize) {
         let input = random(count, 1);
-        let output = function.forward(input.clone());
+        let output = function.forward(&input);
         let weights = random(output.len(), 2);
-        let found = function.backward(&input, weights.clone());
+        let found = function.backward(&input, &weights);
         let weighted = |input: Vec<f32>| -> f64 {
-            let output = function.forward(input);
+            let output = function.forward(&input);
             output
                 .iter()
                 .zip(&weights)
@@ -285,7 +248,7 @@ mod tests {
             head_dim: 2,
         };
         let packed = random(3 * 11 * 48, 5);
-        let found = Function::Attention(sizes).forward(packed.clone());
+        let found = Function::Attention(sizes).forward(&packed);
         let packed = tensor(&packed, [3, 11, 24, 2]).swap_dims(1, 2);
         let part = |index: usize| packed.clone().narrow(1, 8 * index, 8);
         let scores = part(0).matmul(part(1).swap_dims(2, 3)) / 2.0_f64.sqrt();
@@ -305,13 +268,19 @@ mod tests {
             columns: 3,
         };
         // Columns (1, 4), (2, 5), (3, 6).
-        let products = Function::Triangle(triangle).forward(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let products = Function::Triangle(triangle).forward(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(products, [22.0, 27.0, 36.0]);
     }
 
     #[test]
     fn normalised_values_have_mean_0_and_variance_1() {
-        let values = Function::Normalise(37).forward(random(37, 4));
+        let forward = normalise::Forward {
+            input: &random(37, 4),
+            gain: &[1.0; 37],
+            shift: &[0.0; 37],
+            is_rectified: false,
+        };
+        let values = forward.run();
         let mean: f32 = values.iter().sum::<f32>() / 37.0;
         let variance: f32 = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / 37.0;
         assert!(
@@ -324,7 +293,7 @@ mod tests {
     fn sigmoid_is_the_exact_one() {
         let input = [-200.0, -30.0, -2.0, 0.0, 0.7, 25.0, 200.0];
         let expected = input.map(|x: f32| (1.0 / (1.0 + (-f64::from(x)).exp())) as f32);
-        assert_close(&Function::Sigmoid.forward(input.to_vec()), &expected, 1e-6);
+        assert_close(&Function::Sigmoid.forward(&input), &expected, 1e-6);
     }
 
     #[test]
@@ -344,7 +313,6 @@ mod tests {
             }),
             30,
         );
-        check_gradient(Function::Normalise(13), 26);
         check_gradient(Function::Sigmoid, 7);
     }
 }

@@ -8,6 +8,7 @@ mod embedding;
 mod evaluate;
 mod forward;
 mod fused;
+mod lanes;
 mod layer;
 mod parameters;
 mod quantise;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
 
 use crate::{
-    fused::{Function, apply},
+    fused::{add_bias, normalise},
     layer::{Layer, LayerKey},
     quantise::to_vec,
     weights::LayerValues,
@@ -48,11 +48,15 @@ impl Parameters {
         Self { layers }
     }
 
-    /// Gradients of the leaves, in the order of `layers`.
-    pub(crate) fn gradients(&self, layers: &[Layer], gradients: &Gradients) -> Vec<LayerValues> {
+    /// Takes the gradients of the leaves out of `gradients`, in the order of `layers`.
+    pub(crate) fn take_gradients(
+        &self,
+        layers: &[Layer],
+        gradients: &mut Gradients,
+    ) -> Vec<LayerValues> {
         layers
             .iter()
-            .map(|layer| self.layers[&layer.key].gradients(gradients))
+            .map(|layer| self.layers[&layer.key].take_gradients(gradients))
             .collect()
     }
 
@@ -88,40 +92,62 @@ impl LayerTensors {
         }
     }
 
-    fn gradients(&self, gradients: &Gradients) -> LayerValues {
+    fn take_gradients(&self, gradients: &mut Gradients) -> LayerValues {
         LayerValues {
-            weight: gradient(self.weight.as_ref(), gradients),
-            bias: gradient(self.bias.as_ref(), gradients),
-            gain: gradient(self.gain.as_ref(), gradients),
-            shift: gradient(self.shift.as_ref(), gradients),
+            weight: take_gradient(self.weight.as_ref(), gradients),
+            bias: take_gradient(self.bias.as_ref(), gradients),
+            gain: take_gradient(self.gain.as_ref(), gradients),
+            shift: take_gradient(self.shift.as_ref(), gradients),
         }
     }
 
-    /// The matrix product, then the bias where there is one. `input` has shape \[n, rows\].
+    /// The layer: matrix product, bias and normalisation, as far as they exist. `input` has shape
+    /// \[n, rows\].
+    pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        self.finish(self.product(input), false)
+    }
+
+    /// The positive part of the layer's output.
+    pub(crate) fn forward_rectified(&self, input: Tensor<2>) -> Tensor<2> {
+        self.finish(self.product(input), true)
+    }
+
+    /// Matrix product and bias alone.
     pub(crate) fn linear(&self, input: Tensor<2>) -> Tensor<2> {
-        let output = match &self.weight {
-            Some(weight) => input.matmul(weight.clone()),
-            None => input,
-        };
+        let output = self.product(input);
         match &self.bias {
-            Some(bias) => output + bias.clone().unsqueeze(),
+            Some(bias) => add_bias(output, bias.clone(), false),
             None => output,
         }
     }
 
-    /// The normalisation over the last axis, where there is one.
-    pub(crate) fn norm<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        match &self.gain {
-            Some(gain) => {
-                let width = gain.shape()[0];
-                let normalised: Tensor<D> = apply(input, Function::Normalise(width));
-                let scaled = normalised * gain.clone().unsqueeze();
-                match &self.shift {
-                    Some(shift) => scaled + shift.clone().unsqueeze(),
-                    None => scaled,
-                }
-            }
+    /// The normalisation of a residual connection.
+    pub(crate) fn norm(&self, input: Tensor<2>) -> Tensor<2> {
+        match (&self.gain, &self.shift) {
+            (Some(gain), Some(shift)) => normalise(input, gain.clone(), shift.clone(), false),
+            _ => input,
+        }
+    }
+
+    fn product(&self, input: Tensor<2>) -> Tensor<2> {
+        match &self.weight {
+            Some(weight) => input.matmul(weight.clone()),
             None => input,
+        }
+    }
+
+    fn finish(&self, output: Tensor<2>, is_rectified: bool) -> Tensor<2> {
+        match (&self.bias, &self.gain, &self.shift) {
+            (bias, Some(gain), Some(shift)) => {
+                let output = match bias {
+                    Some(bias) => add_bias(output, bias.clone(), false),
+                    None => output,
+                };
+                normalise(output, gain.clone(), shift.clone(), is_rectified)
+            }
+            (Some(bias), ..) => add_bias(output, bias.clone(), is_rectified),
+            _ if is_rectified => relu(output),
+            _ => output,
         }
     }
 }
@@ -130,11 +156,14 @@ fn leaf<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     Tensor::from_inner(tensor).require_grad()
 }
 
-fn gradient<const D: usize>(tensor: Option<&Tensor<D>>, gradients: &Gradients) -> Vec<f32> {
+fn take_gradient<const D: usize>(
+    tensor: Option<&Tensor<D>>,
+    gradients: &mut Gradients,
+) -> Vec<f32> {
     let Some(tensor) = tensor else {
         return Vec::new();
     };
-    match tensor.grad(gradients) {
+    match tensor.grad_remove(gradients) {
         Some(gradient) => to_vec(gradient),
         None => vec![0.0; tensor.shape().num_elements()],
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     adagrad::Adagrad,
+    embedding::RowGradients,
     forward::{Inputs, features, logits},
     layer::{Layer, LayerKind},
     parameters::Parameters,
@@ -142,7 +143,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         let device = Device::flex();
         let layers = self.supernet.layout.layers(network);
         let values = layers
-            .iter()
+            .par_iter()
             .map(|layer| self.supernet.weights.read(layer))
             .collect();
         let parameters = Parameters::new(&layers, values, &device);
@@ -162,29 +163,31 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             .collect();
         self.add_embedding_decay(&mut shards, network);
 
-        let report = self.apply(&layers, &shards);
+        let report = self.apply(&layers, shards);
         self.step += 1;
         report
     }
 
-    fn apply(&mut self, layers: &[Layer], shards: &[Shard]) -> StepReport {
-        let mut gradients = shards[0].gradients.clone();
-        for shard in &shards[1..] {
-            gradients
-                .iter_mut()
-                .zip(&shard.gradients)
-                .for_each(|(sum, other)| sum.add(other));
-        }
+    fn apply(&mut self, layers: &[Layer], mut shards: Vec<Shard>) -> StepReport {
+        let mut gradients = std::mem::take(&mut shards[0].gradients);
+        let others = &shards[1..];
+        let squared_norms: Vec<f64> = gradients
+            .par_iter_mut()
+            .enumerate()
+            .map(|(index, gradient)| {
+                for shard in others {
+                    gradient.add(&shard.gradients[index]);
+                }
+                gradient.squared_norm()
+            })
+            .collect();
         let embedding: Vec<_> = shards
             .iter()
             .map(|shard| (shard.batch.indices.as_slice(), shard.embedding.as_slice()))
             .collect();
         let rows = self.supernet.embeddings.row_gradients(&embedding);
-        let squared: f64 = gradients.iter().map(squared_norm).sum::<f64>()
-            + rows
-                .iter()
-                .map(crate::embedding::RowGradients::squared_norm)
-                .sum::<f64>();
+        let squared = squared_norms.into_iter().sum::<f64>()
+            + rows.iter().map(RowGradients::squared_norm).sum::<f64>();
         let gradient_norm = squared.sqrt();
         let rate = learning_rate(self.settings.learning_rate, self.step, self.steps());
         let adagrad = Adagrad {
@@ -261,13 +264,13 @@ impl<L: ClickLog + ?Sized> ShardWork<'_, L> {
         let answers = to_vec(logits.clone().inner());
         let (loss, slope) = loss_and_slope(&answers, &batch.labels, self.batch_size);
         let slope = Tensor::from_inner(Tensor::<1>::from_data(slope.as_slice(), &device));
-        let gradients = (logits * slope).sum().backward();
-        let embedding = match sparse.grad(&gradients) {
+        let mut gradients = (logits * slope).sum().backward();
+        let embedding = match sparse.grad_remove(&mut gradients) {
             Some(gradient) => to_vec(gradient),
             None => vec![0.0; sparse.shape().num_elements()],
         };
         Shard {
-            gradients: parameters.gradients(self.layers, &gradients),
+            gradients: parameters.take_gradients(self.layers, &mut gradients),
             batch,
             embedding,
             loss,
@@ -289,15 +292,6 @@ fn loss_and_slope(logits: &[f32], labels: &[f32], batch_size: usize) -> (f64, Ve
         })
         .collect();
     (loss / batch_size as f64, slope)
-}
-
-fn squared_norm(values: &LayerValues) -> f64 {
-    let squares = |part: &[f32]| -> f64 {
-        part.chunks(4096)
-            .map(|chunk| f64::from(chunk.iter().map(|value| value * value).sum::<f32>()))
-            .sum()
-    };
-    values.parts().into_iter().map(squares).sum()
 }
 
 /// The order of training samples: a new permutation for every epoch.

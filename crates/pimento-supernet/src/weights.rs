@@ -8,6 +8,8 @@ use rayon::prelude::*;
 
 use crate::{
     adagrad::Adagrad,
+    fused::vectorised,
+    lanes::dot,
     layer::{Capacity, Layer, LayerKey, LayerKind, Layout},
     quantise::quantise_weights,
 };
@@ -116,7 +118,7 @@ impl Weights {
             .collect();
         work.into_par_iter()
             .for_each(|(stored, (layer, gradient))| {
-                stored.update(layer, gradient, adagrad);
+                vectorised(|| stored.update(layer, gradient, adagrad));
             });
     }
 
@@ -179,6 +181,7 @@ impl StoredLayer {
         }
     }
 
+    #[inline(always)]
     fn update(&mut self, layer: &Layer, gradient: &LayerValues, adagrad: &Adagrad) {
         for (row, gradient) in rows_of(&layer.segments).zip(gradient.weight.chunks(layer.cols)) {
             let first = row * self.cols;
@@ -216,6 +219,7 @@ impl Parameter {
         }
     }
 
+    #[inline(always)]
     fn update(&mut self, range: Range<usize>, gradient: &[f32], adagrad: &Adagrad) {
         adagrad.update(
             &mut self.values[range.clone()],
@@ -229,6 +233,16 @@ impl LayerValues {
     /// The four parts.
     pub(crate) fn parts(&self) -> [&[f32]; 4] {
         [&self.weight, &self.bias, &self.gain, &self.shift]
+    }
+
+    /// Sum of the squares.
+    pub(crate) fn squared_norm(&self) -> f64 {
+        let squares = |part: &[f32]| -> f64 {
+            part.chunks(4096)
+                .map(|chunk| f64::from(dot(chunk, chunk)))
+                .sum()
+        };
+        self.parts().into_iter().map(squares).sum()
     }
 
     /// Adds another layer's values of the same shape.

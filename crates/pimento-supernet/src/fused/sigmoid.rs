@@ -3,20 +3,18 @@
 use super::exponential::exp;
 
 #[inline(always)]
-pub(super) fn forward(mut values: Vec<f32>) -> Vec<f32> {
-    for value in &mut values {
-        *value = sigmoid(*value);
-    }
-    values
+pub(super) fn forward(input: &[f32]) -> Vec<f32> {
+    input.iter().map(|&x| sigmoid(x)).collect()
 }
 
 #[inline(always)]
-pub(super) fn backward(input: &[f32], mut gradient: Vec<f32>) -> Vec<f32> {
-    for (gradient, &input) in gradient.iter_mut().zip(input) {
-        let value = sigmoid(input);
-        *gradient *= value * (1.0 - value);
-    }
-    gradient
+pub(super) fn backward(input: &[f32], gradient: &[f32]) -> Vec<f32> {
+    let slope = |x| {
+        let value = sigmoid(x);
+        value * (1.0 - value)
+    };
+    let values = input.iter().zip(gradient);
+    values.map(|(&x, dy)| dy * slope(x)).collect()
 }
 
 #[inline(always)]

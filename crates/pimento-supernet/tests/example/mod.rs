@@ -122,6 +122,41 @@ pub(crate) fn random_network(layer_norm: bool, bits: &[u8], rng: &mut ChaCha8Rng
     }
 }
 
+/// `network` with one operator everywhere: 0–3 dense, 4–5 sparse.
+pub(crate) fn with_only(operator: usize, mut network: Network) -> Network {
+    for block in &mut network.blocks {
+        let (Some(dense), Some(sparse)) = (&mut block.dense, &mut block.sparse) else {
+            unreachable!("random networks have both branches everywhere");
+        };
+        let (first, last) = (0, block.position - 1);
+        let inputs = sparse.inputs.clone();
+        match operator {
+            0 => dense.operator = DenseOperator::FullyConnected { inputs },
+            1 => {
+                dense.operator = DenseOperator::DotProduct {
+                    dense_inputs: inputs.clone(),
+                    sparse_inputs: inputs,
+                }
+            }
+            2 => {
+                dense.operator = DenseOperator::SigmoidGating {
+                    left: last,
+                    right: first,
+                }
+            }
+            3 => {
+                dense.operator = DenseOperator::Sum {
+                    left: first,
+                    right: last,
+                }
+            }
+            4 => sparse.operator = SparseOperator::Linear,
+            _ => sparse.operator = SparseOperator::Attention,
+        }
+    }
+    network
+}
+
 fn random_block(position: usize, bits: &[u8], rng: &mut ChaCha8Rng) -> Block {
     let operator = match rng.random_range(0..4) {
         0 => DenseOperator::FullyConnected {

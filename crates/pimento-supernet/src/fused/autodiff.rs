@@ -1,0 +1,162 @@
+//! The fused operators in a graph: their nodes keep the inputs and call the backward kernels.
+
+use burn::backend::{
+    Autodiff,
+    autodiff::{
+        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+        grads::Gradients,
+        ops::{Backward, Ops, OpsKind, unary},
+    },
+    tensor::FloatTensor,
+};
+
+use super::{Function, FusedBackend};
+
+impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
+    fn fused(input: FloatTensor<Self>, function: Function) -> FloatTensor<Self> {
+        match Fused
+            .prepare::<C>([input.node()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => {
+                let kept = match function {
+                    Function::Round { .. } => None,
+                    _ => Some(input.primitive().clone()),
+                };
+                prep.finish((kept, function), B::fused(input.into_primitive(), function))
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::fused(input.into_primitive(), function)),
+        }
+    }
+
+    fn normalised(
+        input: FloatTensor<Self>,
+        gain: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        is_rectified: bool,
+    ) -> FloatTensor<Self> {
+        let nodes = [input.node(), gain.node(), shift.node()];
+        let parts = [input, gain, shift].map(|part| part.into_primitive());
+        let value = |[input, gain, shift]: [_; 3]| B::normalised(input, gain, shift, is_rectified);
+        match Normalised.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((parts.clone(), is_rectified), value(parts)),
+            OpsKind::UnTracked(prep) => prep.finish(value(parts)),
+        }
+    }
+
+    fn biased(
+        input: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        is_rectified: bool,
+    ) -> FloatTensor<Self> {
+        let nodes = [input.node(), bias.node()];
+        let parts = [input, bias].map(|part| part.into_primitive());
+        let value = |[input, bias]: [_; 2]| B::biased(input, bias, is_rectified);
+        match Biased.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((parts.clone(), is_rectified), value(parts)),
+            OpsKind::UnTracked(prep) => prep.finish(value(parts)),
+        }
+    }
+
+    fn fused_backward(
+        _input: FloatTensor<Self>,
+        _gradient: FloatTensor<Self>,
+        _function: Function,
+    ) -> FloatTensor<Self> {
+        no_second_derivatives()
+    }
+
+    fn normalised_backward(
+        _input: FloatTensor<Self>,
+        _gain: FloatTensor<Self>,
+        _shift: FloatTensor<Self>,
+        _gradient: FloatTensor<Self>,
+        _is_rectified: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        no_second_derivatives()
+    }
+
+    fn biased_backward(
+        _input: FloatTensor<Self>,
+        _bias: FloatTensor<Self>,
+        _gradient: FloatTensor<Self>,
+        _is_rectified: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        no_second_derivatives()
+    }
+}
+
+fn no_second_derivatives() -> ! {
+    unreachable!("second derivatives are never taken")
+}
+
+#[derive(Debug)]
+struct Fused;
+
+impl<B: FusedBackend> Backward<B, 1> for Fused {
+    /// The input, unless the backward pass does not need it, and the function.
+    type State = (Option<FloatTensor<B>>, Function);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        gradients: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let (input, function) = ops.state;
+        unary::<B, _>(ops.parents, ops.node, gradients, |gradient| match input {
+            Some(input) => B::fused_backward(input, gradient, function),
+            None => gradient,
+        });
+    }
+}
+
+#[derive(Debug)]
+struct Normalised;
+
+impl<B: FusedBackend> Backward<B, 3> for Normalised {
+    /// Input, gain and shift; whether the value is rectified.
+    type State = ([FloatTensor<B>; 3], bool);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        gradients: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let ([input, gain, shift], is_rectified) = ops.state;
+        let gradient = gradients.consume::<B>(&ops.node);
+        let (input, gain, shift) =
+            B::normalised_backward(input, gain, shift, gradient, is_rectified);
+        for (parent, value) in ops.parents.into_iter().zip([input, gain, shift]) {
+            if let Some(parent) = parent {
+                gradients.register::<B>(parent.id, value);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Biased;
+
+impl<B: FusedBackend> Backward<B, 2> for Biased {
+    /// Input and bias; whether the value is rectified.
+    type State = ([FloatTensor<B>; 2], bool);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 2>,
+        gradients: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let ([input, bias], is_rectified) = ops.state;
+        let gradient = gradients.consume::<B>(&ops.node);
+        let (input, bias) = B::biased_backward(input, bias, gradient, is_rectified);
+        for (parent, value) in ops.parents.into_iter().zip([input, bias]) {
+            if let Some(parent) = parent {
+                gradients.register::<B>(parent.id, value);
+            }
+        }
+    }
+}

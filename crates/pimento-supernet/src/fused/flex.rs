@@ -1,0 +1,125 @@
+//! The fused operators on the CPU.
+
+use burn::{
+    backend::{Flex, tensor::FloatTensor},
+    tensor::TensorData,
+};
+
+use super::{Function, FusedBackend, bias, normalise, vectorised};
+
+type Primitive = FloatTensor<Flex>;
+
+impl FusedBackend for Flex {
+    fn fused(input: Primitive, function: Function) -> Primitive {
+        let input = Contiguous::new(&input);
+        let shape = function.output_shape(&input.shape());
+        let values = vectorised(
+            #[inline(always)]
+            || function.forward(input.values()),
+        );
+        tensor(values, shape)
+    }
+
+    fn fused_backward(input: Primitive, gradient: Primitive, function: Function) -> Primitive {
+        let (input, gradient) = (Contiguous::new(&input), Contiguous::new(&gradient));
+        let values = vectorised(
+            #[inline(always)]
+            || function.backward(input.values(), gradient.values()),
+        );
+        tensor(values, input.shape())
+    }
+
+    fn normalised(
+        input: Primitive,
+        gain: Primitive,
+        shift: Primitive,
+        is_rectified: bool,
+    ) -> Primitive {
+        let [input, gain, shift] = [input, gain, shift].map(|part| Contiguous::new(&part));
+        let forward = normalise::Forward {
+            input: input.values(),
+            gain: gain.values(),
+            shift: shift.values(),
+            is_rectified,
+        };
+        tensor(forward.run(), input.shape())
+    }
+
+    fn normalised_backward(
+        input: Primitive,
+        gain: Primitive,
+        shift: Primitive,
+        gradient: Primitive,
+        is_rectified: bool,
+    ) -> (Primitive, Primitive, Primitive) {
+        let [input, gain, shift, gradient] =
+            [input, gain, shift, gradient].map(|part| Contiguous::new(&part));
+        let forward = normalise::Forward {
+            input: input.values(),
+            gain: gain.values(),
+            shift: shift.values(),
+            is_rectified,
+        };
+        let backward = normalise::Backward {
+            forward,
+            gradient: gradient.values(),
+        };
+        let [inputs, gains, shifts] = backward.run();
+        (
+            tensor(inputs, input.shape()),
+            tensor(gains, gain.shape()),
+            tensor(shifts, shift.shape()),
+        )
+    }
+
+    fn biased(input: Primitive, bias: Primitive, is_rectified: bool) -> Primitive {
+        let [input, bias] = [input, bias].map(|part| Contiguous::new(&part));
+        let values = vectorised(
+            #[inline(always)]
+            || bias::forward(input.values(), bias.values(), is_rectified),
+        );
+        tensor(values, input.shape())
+    }
+
+    fn biased_backward(
+        input: Primitive,
+        bias: Primitive,
+        gradient: Primitive,
+        is_rectified: bool,
+    ) -> (Primitive, Primitive) {
+        let [input, bias, gradient] = [input, bias, gradient].map(|part| Contiguous::new(&part));
+        let [inputs, sums] = vectorised(
+            #[inline(always)]
+            || {
+                bias::backward(
+                    input.values(),
+                    bias.values(),
+                    gradient.values(),
+                    is_rectified,
+                )
+            },
+        );
+        (tensor(inputs, input.shape()), tensor(sums, bias.shape()))
+    }
+}
+
+/// A tensor whose values lie in row-major order without gaps.
+struct Contiguous(Primitive);
+
+impl Contiguous {
+    fn new(tensor: &Primitive) -> Self {
+        Self(tensor.to_contiguous())
+    }
+
+    fn values(&self) -> &[f32] {
+        self.0.as_slice().expect("all tensors hold 32-bit floats")
+    }
+
+    fn shape(&self) -> Vec<usize> {
+        self.0.layout().shape().to_vec()
+    }
+}
+
+fn tensor(values: Vec<f32>, shape: Vec<usize>) -> Primitive {
+    Primitive::from_data(TensorData::new(values, shape))
+}
