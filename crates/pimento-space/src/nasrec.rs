@@ -8,7 +8,7 @@ use crate::{
     canonical::canonical_blocks,
     decode::live_blocks,
     genotype::{BlockGenes, RawBlock},
-    network::{InputShape, Network, SparseOperator},
+    network::{Block, DenseOperator, InputShape, Network, SparseOperator},
     space_file::DenseOperatorKind,
 };
 
@@ -35,7 +35,7 @@ pub struct NasrecNetwork {
     pub use_layernorm: u8,
     /// The space.
     pub config: Config,
-    /// Proxy log loss when the network was found.
+    /// Proxy log loss when the network was found; 0 if it is not known.
     pub test_loss: f64,
 }
 
@@ -121,6 +121,16 @@ pub enum NasrecError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// Embedding rows of another width than NASRec's.
+    #[error("`embedding_dim` is {found}, NASRec's schema has 16 only")]
+    EmbeddingDim {
+        /// The width.
+        found: usize,
+    },
+    /// A network that the schema cannot say, such as one whose two operators of a block read
+    /// different sparse tensors.
+    #[error("the network has no form in NASRec's schema")]
+    NoForm,
     /// A list of tensors that cannot be.
     #[error("block {block}: `{field}` must hold 1 to 4 different tensors below {block}")]
     Connections {
@@ -152,6 +162,39 @@ pub fn published(dataset: Dataset, config: Config) -> NasrecNetwork {
 }
 
 impl NasrecNetwork {
+    /// A network in this schema: precisions are dropped, dead genes get the first choice of their
+    /// menu.
+    pub fn from_network(network: &Network) -> Result<Self, NasrecError> {
+        if network.embedding_dim != EMBEDDING_DIM {
+            return Err(NasrecError::EmbeddingDim {
+                found: network.embedding_dim,
+            });
+        }
+        let config = Config::of(network);
+        let blocks = network.last_tensor();
+        let (micro, connections) = (1..=blocks)
+            .map(|position| config.block_of(network.block(position)))
+            .unzip();
+        let nasrec = Self {
+            micro,
+            connections,
+            num_blocks: blocks,
+            use_layernorm: u8::from(network.layer_norm),
+            config,
+            test_loss: 0.0,
+        };
+        nasrec.check()?;
+        let plain = Network {
+            layer_norm: false,
+            ..network.at_precision(32)
+        };
+        if nasrec.to_network(network.input, 32) == plain {
+            Ok(nasrec)
+        } else {
+            Err(NasrecError::NoForm)
+        }
+    }
+
     /// The network as JSON of the same schema.
     pub fn export(&self) -> Result<String, NasrecError> {
         Ok(serde_json::to_string(self)?)
@@ -283,6 +326,73 @@ impl Connections {
 }
 
 impl Config {
+    /// The smallest space with the operators of `network`.
+    fn of(network: &Network) -> Self {
+        let is_small = network.blocks.iter().all(|block| {
+            let dense = block.dense.as_ref().map(|node| &node.operator);
+            let sparse = block.sparse.as_ref().map(|node| node.operator);
+            !matches!(
+                dense,
+                Some(DenseOperator::SigmoidGating { .. } | DenseOperator::Sum { .. })
+            ) && sparse != Some(SparseOperator::Attention)
+        });
+        if is_small { Self::Small } else { Self::Full }
+    }
+
+    /// The genes of a block; the first choices where nothing is alive.
+    fn block_of(self, block: Option<&Block>) -> (Micro, Connections) {
+        let linear = match self {
+            Self::Small => 2,
+            Self::Full => 5,
+        };
+        let mut micro = Micro {
+            active_nodes: [0, linear],
+            dense_in_dims: WIDTHS[0],
+            sparse_in_dims: ROWS[0],
+            dense_sparse_interact: block.map_or(0, |block| u8::from(block.dense_sparse_merger)),
+            deep_fm: block.map_or(0, |block| u8::from(block.fm_merger)),
+        };
+        let mut connections = Connections {
+            dense_idx: vec![0],
+            sparse_idx: vec![0],
+            dense_left_idx: [0],
+            dense_right_idx: [0],
+        };
+        if let Some(node) = block.and_then(|block| block.sparse.as_ref()) {
+            micro.sparse_in_dims = node.rows;
+            connections.sparse_idx.clone_from(&node.inputs);
+            if node.operator == SparseOperator::Attention {
+                micro.active_nodes[1] = 4;
+            }
+        }
+        if let Some(node) = block.and_then(|block| block.dense.as_ref()) {
+            micro.dense_in_dims = node.width;
+            micro.active_nodes[0] = match &node.operator {
+                DenseOperator::FullyConnected { inputs } => {
+                    connections.dense_idx.clone_from(inputs);
+                    0
+                }
+                DenseOperator::DotProduct {
+                    dense_inputs,
+                    sparse_inputs,
+                } => {
+                    connections.dense_idx.clone_from(dense_inputs);
+                    connections.sparse_idx.clone_from(sparse_inputs);
+                    1
+                }
+                DenseOperator::SigmoidGating { left, right } => {
+                    (connections.dense_left_idx, connections.dense_right_idx) = ([*left], [*right]);
+                    2
+                }
+                DenseOperator::Sum { left, right } => {
+                    (connections.dense_left_idx, connections.dense_right_idx) = ([*left], [*right]);
+                    3
+                }
+            };
+        }
+        (micro, connections)
+    }
+
     /// Dense operators by their numbers.
     fn dense_operators(self) -> &'static [DenseOperatorKind] {
         use DenseOperatorKind as Kind;

@@ -127,6 +127,23 @@ pub enum SparseOperator {
 pub const MERGER_ROWS: usize = 8;
 
 impl Network {
+    /// The same network with one precision everywhere.
+    #[must_use]
+    pub fn at_precision(&self, bits: u8) -> Self {
+        let mut network = self.clone();
+        (network.head_weight_bits, network.embedding_bits) = (bits, bits);
+        for block in &mut network.blocks {
+            (block.merger_weight_bits, block.activation_bits) = (bits, bits);
+            if let Some(node) = &mut block.dense {
+                node.weight_bits = bits;
+            }
+            if let Some(node) = &mut block.sparse {
+                node.weight_bits = bits;
+            }
+        }
+        network
+    }
+
     /// The block at a position, if it is live.
     pub fn block(&self, position: usize) -> Option<&Block> {
         self.blocks

@@ -6,8 +6,10 @@
 
 use pimento_space::{
     InputShape, LayerShape, SearchSpace,
-    nasrec::{Config, Dataset, import, published},
+    nasrec::{Config, Dataset, NasrecNetwork, import, published},
 };
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 /// Name, data set, space, inputs and fields, published MFLOPs, head width.
@@ -138,6 +140,27 @@ fn macs_are_within_one_percent_of_the_published_column() {
         let network = published(dataset, config).to_network(InputShape { dense_dim, fields }, 16);
         let ratio = network.macs() as f64 / 1e6 / published_millions;
         assert!((ratio - 1.0).abs() < 0.01, "{name}: {ratio}");
+    }
+}
+
+#[test]
+fn designs_of_the_nasrec_spaces_go_through_their_schema() {
+    for name in ["nasrec-small", "nasrec-full"] {
+        let space = SearchSpace::preset(name).unwrap();
+        let input = InputShape {
+            dense_dim: 13,
+            fields: 26,
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for _ in 0..200 {
+            let network = space.decode(&space.sample(&mut rng), input).network;
+            let json = NasrecNetwork::from_network(&network)
+                .unwrap()
+                .export()
+                .unwrap();
+            let back = import(&json).unwrap().to_network(input, 32);
+            assert_eq!(back, network.at_precision(32));
+        }
     }
 }
 

@@ -86,7 +86,7 @@ pub struct Capacity {
     pub max_rows: usize,
     /// Width of an embedding row.
     pub embedding_dim: usize,
-    /// Whether layers are normalised.
+    /// Whether the shared layers are normalised.
     pub layer_norm: bool,
 }
 

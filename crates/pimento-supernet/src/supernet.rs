@@ -64,6 +64,17 @@ impl Supernet {
         }
     }
 
+    /// The form that a network takes in this supernet: with or without normalisations, as the
+    /// shared weights were trained.
+    #[must_use]
+    pub fn subnet(&self, network: &Network) -> Network {
+        let mut network = network.clone();
+        if let Layout::Shared(capacity) = &self.layout {
+            network.layer_norm = capacity.layer_norm;
+        }
+        network
+    }
+
     /// The subnet's weights as a network of its own.
     #[must_use]
     pub fn extract(&self, network: &Network) -> Self {

@@ -181,6 +181,7 @@ impl StoredLayer {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "compiled into the vectorised caller")]
     #[inline(always)]
     fn update(&mut self, layer: &Layer, gradient: &LayerValues, adagrad: &Adagrad) {
         for (row, gradient) in rows_of(&layer.segments).zip(gradient.weight.chunks(layer.cols)) {
@@ -219,6 +220,7 @@ impl Parameter {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "compiled into the vectorised caller")]
     #[inline(always)]
     fn update(&mut self, range: Range<usize>, gradient: &[f32], adagrad: &Adagrad) {
         adagrad.update(

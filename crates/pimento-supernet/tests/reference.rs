@@ -1,5 +1,4 @@
 //! Answers and gradients against the same networks in plain 64-bit loops.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::num::NonZero;
 
@@ -97,6 +96,8 @@ fn rounded_networks_answer_as_in_plain_loops() {
 
 #[test]
 fn gradients_are_the_differences_of_the_plain_loss() {
+    const PEAK_STEP: u64 = 10;
+    const NUDGE: f64 = 1e-5;
     let log = SmallLog::new(6);
     // With accumulators at zero, learning rate 1 and ε 1 a step moves a value by g / (|g| + 1).
     let settings = TrainSettings {
@@ -107,7 +108,6 @@ fn gradients_are_the_differences_of_the_plain_loss() {
         clip_norm: f64::INFINITY,
         ..TrainSettings::default()
     };
-    const PEAK_STEP: u64 = 10;
     let gradient = |before: f32, after: f32| {
         let moved = f64::from(before) - f64::from(after);
         moved / (1.0 - moved.abs())
@@ -126,7 +126,6 @@ fn gradients_are_the_differences_of_the_plain_loss() {
             assert!((report.loss - naive.loss(&batch)).abs() < 1e-5);
 
             let mut check = |what: String, actual: f64, nudged: &dyn Fn(f64) -> Naive| {
-                const NUDGE: f64 = 1e-5;
                 let loss = naive.loss(&batch);
                 let right = (nudged(NUDGE).loss(&batch) - loss) / NUDGE;
                 let left = (loss - nudged(-NUDGE).loss(&batch)) / NUDGE;

@@ -41,13 +41,13 @@ fn random_networks_answer_to_the_last_bit_as_they_do_alone() {
 
 #[test]
 fn a_step_of_a_subnet_is_the_step_of_the_network_alone() {
+    const PEAK_STEP: u64 = 18;
     let log = SmallLog::new(600);
     let settings = TrainSettings {
         epochs: 20.0,
         batch_size: NonZero::new(64).expect("not zero"),
         ..TrainSettings::default()
     };
-    const PEAK_STEP: u64 = 18;
     for layer_norm in [false, true] {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         for seed in 0..10 {

@@ -130,12 +130,21 @@ pub(crate) enum SpaceCommand {
     Import {
         /// Network (JSON).
         network: PathBuf,
+        /// Prints the design for `cost` instead: 16 bits on the default hardware, tables of this
+        /// many rows.
+        #[arg(long, value_name = "ROWS")]
+        design: Option<u64>,
         /// Dense inputs.
         #[arg(long, default_value_t = 13)]
         dense: usize,
         /// Categorical fields.
         #[arg(long, default_value_t = 26)]
         fields: usize,
+    },
+    /// Prints the network of a design in NASRec's JSON schema; precisions are dropped.
+    Export {
+        /// A design as `space sample` prints it, or one of the designs of a `pareto.json`.
+        design: PathBuf,
     },
 }
 

@@ -74,7 +74,7 @@ impl CoDesign<'_> {
     /// The supernet's opinion of a network.
     pub(crate) fn quality(&self, network: &Network) -> Quality {
         self.supernet.evaluate(
-            network,
+            &self.supernet.subnet(network),
             self.log,
             Split::Validation,
             self.score.validation_samples,

@@ -76,6 +76,9 @@ pub(crate) struct DataSection {
 pub(crate) struct SupernetSection {
     /// The training.
     pub(crate) train: TrainSettings,
+    /// Whether the shared layers are normalised, whatever the networks are when they stand alone:
+    /// paths of all widths then train at one learning rate.
+    pub(crate) layer_norm: bool,
     /// Share of the steps over which the probability of full paths falls from 1 to 0, in [0, 1].
     pub(crate) full_path_share: f64,
     /// Steps between checkpoints.
@@ -123,6 +126,7 @@ impl Default for SupernetSection {
     fn default() -> Self {
         Self {
             train: TrainSettings::default(),
+            layer_norm: true,
             full_path_share: 0.2,
             checkpoint_steps: 1000,
         }

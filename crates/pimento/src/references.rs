@@ -5,7 +5,7 @@ use pimento_space::{InputShape, Network, dlrm_shaped, nasrec};
 use serde::{Deserialize, Serialize};
 
 /// Precision of a network that was mapped without thought for precision: ISAAC's data width.
-const NAIVE_BITS: u8 = 16;
+pub(crate) const NAIVE_BITS: u8 = 16;
 
 /// A reference design.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,11 +40,11 @@ fn main() {
         max_width: space.max_width(),
         max_rows: space.max_rows(),
         embedding_dim: space.embedding_dim(),
-        layer_norm: space.layer_norm(),
+        layer_norm: true,
     };
     let supernet = Supernet::shared(capacity.clone(), log.shape(), 1);
     let mut trainer = Trainer::new(supernet, &log, TrainSettings::default(), 1, 0);
-    let mut masked = MaskedSupernet::new(&capacity);
+    let mut masked = MaskedSupernet::new(&capacity, &log.shape().table_rows);
     let mut batch = Batch::default();
     log.fill(Split::Train, &(0..512).collect::<Vec<_>>(), &mut batch);
 
@@ -52,7 +52,8 @@ fn main() {
     let mut macs = [0; 3];
     for path in 0..=PATHS {
         let genotype = space.sample_training_genotype(0.0, &mut trainer.path_rng());
-        let network = unrounded(space.decode(&genotype, input).network);
+        let network = space.decode(&genotype, input).network;
+        let network = trainer.supernet().subnet(&network).at_precision(32);
         let wide = widened(&network, &space);
         let now = [
             timed(|| {
@@ -99,21 +100,6 @@ fn median_ratio(times: &[Duration], baseline: &[Duration]) -> f64 {
         .collect();
     ratios.sort_by(f64::total_cmp);
     ratios[ratios.len() / 2]
-}
-
-/// The path as NASRec trains it: in full precision.
-fn unrounded(mut path: Network) -> Network {
-    (path.head_weight_bits, path.embedding_bits) = (32, 32);
-    for block in &mut path.blocks {
-        (block.merger_weight_bits, block.activation_bits) = (32, 32);
-        if let Some(node) = &mut block.dense {
-            node.weight_bits = 32;
-        }
-        if let Some(node) = &mut block.sparse {
-            node.weight_bits = 32;
-        }
-    }
-    path
 }
 
 /// The path as a masked supernet computes it: all blocks, the path's operators (FC or DP and EFC in

@@ -1,9 +1,8 @@
 //! A supernet by masks, as NASRec's code trains NASRec-Small: every block at full width, with all
 //! earlier tensors as inputs, unselected ones being zeros, outputs beyond the chosen width
-//! multiplied by zero. Embedding rows are an input here: looking them up and updating them is left
-//! out, in this baseline's favour.
+//! multiplied by zero.
 
-use burn::tensor::{Device, Distribution, Tensor, TensorData, activation::relu};
+use burn::tensor::{Device, Distribution, Int, Tensor, TensorData, activation::relu};
 use pimento_data::Batch;
 use pimento_space::{DenseOperator, MERGER_ROWS, Network, dot_product_rows};
 use pimento_supernet::Capacity;
@@ -15,6 +14,10 @@ pub(crate) struct MaskedSupernet {
     capacity: Capacity,
     blocks: Vec<MaskedBlock<Parameter>>,
     head: Linear<Parameter>,
+    /// All embedding tables, one below the other.
+    tables: Parameter,
+    /// First row of each table.
+    offsets: Vec<u32>,
 }
 
 /// A weight and its Adagrad accumulator.
@@ -83,7 +86,11 @@ impl<P> MaskedBlock<P> {
 }
 
 impl MaskedSupernet {
-    pub(crate) fn new(capacity: &Capacity) -> Self {
+    pub(crate) fn new(capacity: &Capacity, table_rows: &[u32]) -> Self {
+        let offsets = table_rows.iter().scan(0, |end, rows| {
+            *end += rows;
+            Some(*end - rows)
+        });
         let (width, rows, dim) = (
             capacity.max_width,
             capacity.max_rows,
@@ -107,6 +114,8 @@ impl MaskedSupernet {
             capacity: capacity.clone(),
             blocks: blocks.collect(),
             head: linear(width + dim * (rows + MERGER_ROWS), 1),
+            tables: linear(table_rows.iter().sum::<u32>() as usize, dim).weight,
+            offsets: offsets.collect(),
         }
     }
 
@@ -132,7 +141,8 @@ impl MaskedSupernet {
         });
         let scale = (5.0 / squares.sum::<f32>().sqrt()).min(1.0);
         let blocks = self.blocks.iter_mut().flat_map(MaskedBlock::parts_mut);
-        let parameters: Vec<_> = blocks.chain(self.head.parts_mut()).collect();
+        let others = self.head.parts_mut().into_iter().chain([&mut self.tables]);
+        let parameters: Vec<_> = blocks.chain(others).collect();
         parameters
             .into_par_iter()
             .zip(sums)
@@ -157,7 +167,8 @@ impl MaskedSupernet {
             .map(|block| block.map(&mut track))
             .collect();
         let head = self.head.map(&mut track);
-        let logits = self.logits(path, batch, shard, &blocks, &head);
+        let tables = track(&self.tables);
+        let logits = self.logits(path, batch, shard, &blocks, &head, tables);
         let gradients = logits.sum().backward();
         leaves.iter().map(|leaf| leaf.grad(&gradients)).collect()
     }
@@ -169,6 +180,7 @@ impl MaskedSupernet {
         shard: usize,
         blocks: &[MaskedBlock<Tensor<2>>],
         head: &Linear<Tensor<2>>,
+        tables: Tensor<2>,
     ) -> Tensor<2> {
         let Capacity {
             input,
@@ -182,8 +194,16 @@ impl MaskedSupernet {
         let device = Device::flex();
         let values = TensorData::new(values.to_vec(), [samples, input.dense_dim]);
         let mut dense = vec![Tensor::<2>::from_inner(Tensor::from_data(values, &device))];
-        let rows = Tensor::random([samples, dim, input.fields], Distribution::Default, &device);
-        let mut sparse = vec![Tensor::<3>::from_inner(rows).require_grad()];
+        let indices = &batch.indices[shard * samples * input.fields..][..samples * input.fields];
+        let indices: Vec<i32> = indices
+            .iter()
+            .zip(self.offsets.iter().cycle())
+            .map(|(row, offset)| (row + offset) as i32)
+            .collect();
+        let indices = Tensor::<1, Int>::from_data(indices.as_slice(), &tables.device());
+        let rows = tables.select(0, indices);
+        let rows = rows.reshape([samples, input.fields, dim]).swap_dims(1, 2);
+        let mut sparse = vec![rows];
         for (index, weights) in blocks.iter().enumerate() {
             let position = index + 1;
             let block = path.block(position);

@@ -37,7 +37,7 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         is_rectified: bool,
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), gain.node(), shift.node()];
-        let parts = [input, gain, shift].map(|part| part.into_primitive());
+        let parts = [input, gain, shift].map(FloatTensor::<Self>::into_primitive);
         let value = |[input, gain, shift]: [_; 3]| B::normalised(input, gain, shift, is_rectified);
         match Normalised.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((parts.clone(), is_rectified), value(parts)),
@@ -51,7 +51,7 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         is_rectified: bool,
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), bias.node()];
-        let parts = [input, bias].map(|part| part.into_primitive());
+        let parts = [input, bias].map(FloatTensor::<Self>::into_primitive);
         let value = |[input, bias]: [_; 2]| B::biased(input, bias, is_rectified);
         match Biased.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((parts.clone(), is_rectified), value(parts)),

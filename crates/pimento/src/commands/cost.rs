@@ -20,9 +20,29 @@ pub(crate) struct DesignFile {
     pub(crate) table_rows: Vec<u64>,
 }
 
+impl DesignFile {
+    /// Reads and checks a design.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::file("read", path, source))?;
+        let design: Self = serde_json::from_str(&text).map_err(|error| Error::json(path, error))?;
+        design
+            .network
+            .validate()
+            .map_err(|error| Error::json(path, error))?;
+        let (tables, fields) = (design.table_rows.len(), design.network.input.fields);
+        if tables != fields {
+            let message =
+                format!("`table_rows` has {tables} entries, expected one per field: {fields}");
+            return Err(Error::json(path, message));
+        }
+        Ok(design)
+    }
+}
+
 /// Prices a design.
 pub(crate) fn run(arguments: &CostArgs) -> Result<(), Error> {
-    let design = read(&arguments.design)?;
+    let design = DesignFile::read(&arguments.design)?;
     let cost = Pricing::new(design.table_rows).cost(&design.network, &design.hardware);
     let text = if arguments.json {
         let json = serde_json::to_string_pretty(&cost);
@@ -32,23 +52,6 @@ pub(crate) fn run(arguments: &CostArgs) -> Result<(), Error> {
     };
     table::print(&text);
     Ok(())
-}
-
-fn read(path: &Path) -> Result<DesignFile, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::file("read", path, source))?;
-    let design: DesignFile =
-        serde_json::from_str(&text).map_err(|error| Error::json(path, error))?;
-    design
-        .network
-        .validate()
-        .map_err(|error| Error::json(path, error))?;
-    let (tables, fields) = (design.table_rows.len(), design.network.input.fields);
-    if tables != fields {
-        let message =
-            format!("`table_rows` has {tables} entries, expected one per field: {fields}");
-        return Err(Error::json(path, message));
-    }
-    Ok(design)
 }
 
 fn render(cost: &Cost) -> String {

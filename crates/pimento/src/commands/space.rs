@@ -2,11 +2,18 @@
 
 use std::path::Path;
 
-use pimento_space::{InputShape, nasrec};
+use pimento_hardware::Hardware;
+use pimento_space::{
+    InputShape,
+    nasrec::{self, NasrecNetwork},
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{catalogue, cli::SpaceCommand, commands::cost::DesignFile, error::Error, table};
+use crate::{
+    catalogue, cli::SpaceCommand, commands::cost::DesignFile, error::Error, references::NAIVE_BITS,
+    table,
+};
 
 /// Runs a command about spaces.
 pub(crate) fn run(command: &SpaceCommand) -> Result<(), Error> {
@@ -30,15 +37,17 @@ pub(crate) fn run(command: &SpaceCommand) -> Result<(), Error> {
         }
         SpaceCommand::Import {
             network,
+            design,
             dense,
             fields,
-        } => import(
-            network,
-            InputShape {
+        } => {
+            let input = InputShape {
                 dense_dim: *dense,
                 fields: *fields,
-            },
-        ),
+            };
+            import(network, *design, input)
+        }
+        SpaceCommand::Export { design } => export(design),
     }
 }
 
@@ -51,15 +60,38 @@ fn sample(space: &Path, seed: u64, input: InputShape, rows: u64) -> Result<(), E
         hardware: design.hardware,
         table_rows: vec![rows; input.fields],
     };
-    let json = serde_json::to_string_pretty(&file).map_err(|error| Error::json(space, error))?;
+    print_design(space, &file)
+}
+
+fn print_design(source: &Path, file: &DesignFile) -> Result<(), Error> {
+    let json = serde_json::to_string_pretty(file).map_err(|error| Error::json(source, error))?;
     table::print(&(json + "\n"));
     Ok(())
 }
 
-fn import(path: &Path, input: InputShape) -> Result<(), Error> {
+fn export(path: &Path) -> Result<(), Error> {
+    let design = DesignFile::read(path)?;
+    let json = NasrecNetwork::from_network(&design.network)
+        .and_then(|network| network.export())
+        .map_err(|error| Error::json(path, error))?;
+    table::print(&(json + "\n"));
+    Ok(())
+}
+
+fn import(path: &Path, table_rows: Option<u64>, input: InputShape) -> Result<(), Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::file("read", path, source))?;
     let imported = nasrec::import(&text).map_err(|error| Error::json(path, error))?;
-    let network = imported.to_network(input, 16);
+    let network = imported.to_network(input, NAIVE_BITS);
+    if let Some(rows) = table_rows {
+        return print_design(
+            path,
+            &DesignFile {
+                network,
+                hardware: Hardware::naive(),
+                table_rows: vec![rows; input.fields],
+            },
+        );
+    }
     let layers = network.layers();
     let rows = layers
         .iter()

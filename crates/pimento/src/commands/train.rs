@@ -119,7 +119,15 @@ pub(crate) fn train_supernet(
         seed,
     };
     let input = input_shape(log.shape());
-    let mut supernet = Supernet::shared(capacity(&prepared.space, input), log.shape(), seed);
+    let capacity = Capacity {
+        input,
+        blocks: prepared.space.block_count(),
+        max_width: prepared.space.max_width(),
+        max_rows: prepared.space.max_rows(),
+        embedding_dim: prepared.space.embedding_dim(),
+        layer_norm: config.layer_norm,
+    };
+    let mut supernet = Supernet::shared(capacity, log.shape(), seed);
     let done = prepared
         .run
         .load_supernet(&mut supernet, &identity)?
@@ -150,7 +158,8 @@ pub(crate) fn train_supernet(
         let genotype = prepared
             .space
             .sample_training_genotype(probability, &mut rng);
-        let report = trainer.step(&prepared.space.decode(&genotype, input).network);
+        let network = prepared.space.decode(&genotype, input).network;
+        let report = trainer.step(&trainer.supernet().subnet(&network));
         recent = if report.step == done {
             report.loss
         } else {
@@ -175,16 +184,4 @@ pub(crate) fn train_supernet(
     }
     bar.finish_and_clear();
     Ok(trainer.into_supernet())
-}
-
-/// The room that a space's networks need.
-fn capacity(space: &SearchSpace, input: pimento_space::InputShape) -> Capacity {
-    Capacity {
-        input,
-        blocks: space.block_count(),
-        max_width: space.max_width(),
-        max_rows: space.max_rows(),
-        embedding_dim: space.embedding_dim(),
-        layer_norm: space.layer_norm(),
-    }
 }
