@@ -159,6 +159,16 @@ fn spaces_are_described_and_sampled_and_designs_priced() {
         bench.succeed(&["space", "sample", "nasrec-full", "--seed", "5"])
     );
     bench.write("design.json", &design);
+    let exported = bench.succeed(&["space", "export", "design.json"]);
+    bench.write("nasrec.json", &exported);
+    let imported = bench.succeed(&["space", "import", "nasrec.json", "--design", "1000"]);
+    bench.write("imported.json", &imported);
+    assert_eq!(
+        bench.succeed(&["space", "export", "imported.json"]),
+        exported
+    );
+    let shown = bench.succeed(&["cost", "imported.json"]);
+    assert!(shown.contains("latency"), "{shown}");
     let shown = bench.succeed(&["cost", "design.json"]);
     assert!(
         shown.contains("latency") && shown.contains("adc"),

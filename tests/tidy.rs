@@ -3,6 +3,10 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use pimento_data::SyntheticSettings;
+use pimento_evolution::SearchSettings;
+use pimento_supernet::{HeadSettings, TrainSettings};
+
 /// What each crate may use of ours.
 const ARROWS: [(&str, &[&str]); 6] = [
     ("pimento-evolution", &[]),
@@ -96,6 +100,7 @@ fn the_documents_that_the_readme_promises_exist() {
         "glossary.md",
         "cost-model.md",
         "search-space.md",
+        "configuration.md",
     ] {
         assert!(root().join("docs").join(name).is_file(), "docs/{name}");
     }
@@ -113,6 +118,39 @@ fn the_documents_name_every_key_of_the_shipped_files() {
                 docs.contains(&format!("`{key}`")),
                 "docs/search-space.md lacks `{key}`"
             );
+        }
+    }
+}
+
+#[test]
+fn the_documents_name_every_key_of_the_settings() {
+    let docs = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let built_in = fs::read_to_string(root().join("crates/pimento/search.toml")).unwrap();
+    let settings = [
+        built_in.parse().unwrap(),
+        toml::Table::try_from(TrainSettings::default()).unwrap(),
+        toml::Table::try_from(HeadSettings::default()).unwrap(),
+        toml::Table::try_from(SearchSettings::default()).unwrap(),
+        toml::Table::try_from(SyntheticSettings::default()).unwrap(),
+    ];
+    let mut keys = Vec::new();
+    for table in &settings {
+        collect_keys(table, &mut keys);
+    }
+    assert!(keys.len() > 40, "{keys:?}");
+    for key in keys {
+        let is_named = [format!("`{key}`"), format!("{key}]`"), format!("`[{key}")]
+            .iter()
+            .any(|form| docs.contains(form));
+        assert!(is_named, "docs/configuration.md lacks `{key}`");
+    }
+}
+
+fn collect_keys(table: &toml::Table, keys: &mut Vec<String>) {
+    for (key, value) in table {
+        keys.push(key.clone());
+        if let Some(table) = value.as_table() {
+            collect_keys(table, keys);
         }
     }
 }
