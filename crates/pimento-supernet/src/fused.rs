@@ -78,8 +78,7 @@ impl Function {
     }
 }
 
-/// Runs a loop compiled for the widest vector instructions that the machine has. The compiler does
-/// not fuse or reorder float operations, so the bits are the same on every machine.
+/// Runs a loop compiled for the widest vector instructions that the machine has.
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(Work(work))
 }

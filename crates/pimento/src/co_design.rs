@@ -1,6 +1,6 @@
 //! The co-design problem: networks, precisions and hardware, searched together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pimento_data::{ClickLog, Split};
 use pimento_evolution::{Evaluation, Objective, Problem, evaluate_parallel};
@@ -71,8 +71,16 @@ impl CoDesign<'_> {
         self.space.decode(genotype, input_shape(self.log.shape()))
     }
 
-    /// The supernet's opinion of a network.
-    pub(crate) fn quality(&self, network: &Network) -> Quality {
+    /// The supernet's opinion of networks, in their order. Equal networks are scored once.
+    pub(crate) fn qualities(&self, networks: &[&Network]) -> Vec<Quality> {
+        let distinct: BTreeSet<&Network> = networks.iter().copied().collect();
+        let distinct = Vec::from_iter(distinct);
+        let qualities = evaluate_parallel(&distinct, |network| self.score(network));
+        let known: BTreeMap<&Network, Quality> = distinct.into_iter().zip(qualities).collect();
+        networks.iter().map(|network| known[network]).collect()
+    }
+
+    fn score(&self, network: &Network) -> Quality {
         self.supernet.evaluate(
             &self.supernet.subnet(network),
             self.log,
@@ -111,29 +119,22 @@ impl Problem for CoDesign<'_> {
         let costs: Vec<CostSummary> = evaluate_parallel(&designs, |design| {
             self.pricing.summary(&design.network, &design.hardware)
         });
-        let mut networks: Vec<&Network> = Vec::new();
-        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-        let keys: Vec<Option<usize>> = designs
+        let runnable: Vec<&Network> = designs
             .iter()
             .zip(&costs)
-            .map(|(design, cost)| {
-                (cost.violation == 0.0).then(|| {
-                    *numbers
-                        .entry(format!("{:?}", design.network))
-                        .or_insert_with(|| {
-                            networks.push(&design.network);
-                            networks.len() - 1
-                        })
-                })
-            })
+            .filter(|(_, cost)| cost.violation == 0.0)
+            .map(|(design, _)| &design.network)
             .collect();
-        let losses = evaluate_parallel(&networks, |network| self.quality(network).log_loss);
+        let mut qualities = self.qualities(&runnable).into_iter();
         costs
             .iter()
-            .zip(keys)
-            .map(|(cost, key)| Evaluation {
+            .map(|cost| Evaluation {
                 objectives: vec![
-                    key.map_or(f64::MAX, |key| losses[key]),
+                    if cost.violation == 0.0 {
+                        qualities.next().expect("one per runnable design").log_loss
+                    } else {
+                        f64::MAX
+                    },
                     cost.latency_ns,
                     cost.energy_pj,
                     cost.area_um2,

@@ -1,7 +1,7 @@
 //! Designs to compare a front with.
 
 use pimento_hardware::Hardware;
-use pimento_space::{InputShape, Network, dlrm_shaped, nasrec};
+use pimento_space::{Design, InputShape, Network, dlrm_shaped, nasrec};
 use serde::{Deserialize, Serialize};
 
 /// Precision of a network that was mapped without thought for precision: ISAAC's data width.
@@ -19,30 +19,16 @@ pub(crate) enum Reference {
     Dlrm,
 }
 
-/// A reference made for one click log.
-#[derive(Debug, Clone)]
-pub(crate) struct ReferenceDesign {
-    /// For people.
-    pub(crate) name: String,
-    /// The network.
-    pub(crate) network: Network,
-    /// The hardware.
-    pub(crate) hardware: Hardware,
-}
-
 impl Reference {
-    /// The reference for a log with inputs of this shape.
-    pub(crate) fn design(self, input: InputShape) -> ReferenceDesign {
+    /// The reference for a log with inputs of this shape, with its name for people.
+    pub(crate) fn design(self, input: InputShape) -> (String, Design) {
         let (name, network) = match self {
             Self::NasrecSmall => published(input, nasrec::Config::Small),
             Self::NasrecFull => published(input, nasrec::Config::Full),
             Self::Dlrm => ("DLRM-shaped, handcrafted".to_owned(), dlrm_shaped(input)),
         };
-        ReferenceDesign {
-            name,
-            network,
-            hardware: Hardware::naive(),
-        }
+        let hardware = Hardware::naive();
+        (name, Design { network, hardware })
     }
 }
 

@@ -1,16 +1,17 @@
 //! Training of single networks from scratch: the like-for-like comparison at the end of a search,
 //! and `retrain`.
 
-use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
 use pimento_space::{InputShape, Network};
 use pimento_supernet::{HeadSettings, Quality, Supernet, TrainSettings, Trainer};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use crate::{commands::train::Prepared, error::Error, interrupt::Interrupt, progress};
+use crate::{error::Error, interrupt::Interrupt, progress, run::RunFolder};
 
 /// What a training from scratch reached.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,32 +29,36 @@ pub(crate) struct Training {
 
 /// Trains a network alone. Each whole epoch is scored on the validation split; the weights of the
 /// best one are scored on the test split.
-pub(crate) fn train_alone(
-    network: &Network,
+fn train_alone(
+    job: &Job<'_>,
     log: &dyn ClickLog,
     settings: &TrainSettings,
-    seed: u64,
     bar: &ProgressBar,
     interrupt: &Interrupt,
 ) -> Result<Training, Error> {
+    let Job { network, seed, .. } = *job;
     let supernet = Supernet::stand_alone(network, log.shape(), seed);
     let mut trainer = Trainer::new(supernet, log, settings.clone(), seed, 0);
     let steps = trainer.steps();
     let epochs = settings.epochs.ceil().max(1.0) as u64;
-    bar.set_length(steps);
+    bar.inc_length(steps);
     let mut best: Option<(u64, Quality, Supernet)> = None;
     for epoch in 1..=epochs {
         while trainer.step_count() < steps * epoch / epochs {
             interrupt.check()?;
             trainer.step(network);
-            bar.set_position(trainer.step_count());
+            bar.inc(1);
         }
         let quality = score(trainer.supernet(), network, log, Split::Validation);
-        bar.set_message(format!("· validation log loss {:.4}", quality.log_loss));
+        bar.set_message(format!(
+            "· {}, validation log loss {:.4}",
+            job.name, quality.log_loss
+        ));
         let is_better = best
             .as_ref()
             .is_none_or(|(_, before, _)| quality.log_loss < before.log_loss);
         if !is_better && epoch >= best.as_ref().map_or(0, |(epoch, ..)| epoch + 2) {
+            bar.inc(steps - trainer.step_count());
             break;
         }
         if is_better {
@@ -62,6 +67,14 @@ pub(crate) fn train_alone(
     }
     let (best_epoch, validation, supernet) = best.expect("at least one epoch was scored");
     let test = score(&supernet, network, log, Split::Test);
+    info!(
+        design = job.name,
+        seed,
+        best_epoch,
+        validation_log_loss = validation.log_loss,
+        validation_auc = validation.auc,
+        "trained alone"
+    );
     Ok(Training {
         seed,
         best_epoch,
@@ -78,48 +91,93 @@ fn score(supernet: &Supernet, network: &Network, log: &dyn ClickLog, split: Spli
     supernet.evaluate(network, log, split, usize::MAX, &untouched)
 }
 
-/// Trains networks of a run and keeps the results, so that an interrupted run does not train twice.
-pub(crate) struct Verifier<'a> {
-    prepared: &'a Prepared,
-    interrupt: &'a Interrupt,
-    done: BTreeMap<String, Training>,
+/// A network to train from scratch.
+pub(crate) struct Job<'a> {
+    /// What the journal calls it.
+    pub(crate) name: String,
+    /// What is trained.
+    pub(crate) network: &'a Network,
+    /// Seed of the weights and of the order of samples.
+    pub(crate) seed: u64,
 }
 
-impl<'a> Verifier<'a> {
+/// A training that was done, and all that it depends on beside the run's data.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Done {
+    network: Network,
+    settings: TrainSettings,
+    training: Training,
+}
+
+/// The trainings from scratch of a run. They are kept, so that none is done twice.
+pub(crate) struct Trainings<'a> {
+    run: &'a RunFolder,
+    log: &'a dyn ClickLog,
+    settings: TrainSettings,
+    done: Vec<Done>,
+}
+
+impl<'a> Trainings<'a> {
     /// File with the trainings so far.
     const FILE: &'static str = "trainings.json";
 
-    /// Reads what an interrupted run has done.
-    pub(crate) fn open(prepared: &'a Prepared, interrupt: &'a Interrupt) -> Result<Self, Error> {
-        let done = prepared.run.read_json(Self::FILE)?.unwrap_or_default();
+    /// Reads what the run has done before.
+    pub(crate) fn open(
+        run: &'a RunFolder,
+        log: &'a dyn ClickLog,
+        settings: TrainSettings,
+    ) -> Result<Self, Error> {
+        let done = run.read_json(Self::FILE)?.unwrap_or_default();
         Ok(Self {
-            prepared,
-            interrupt,
+            run,
+            log,
+            settings,
             done,
         })
     }
 
-    /// The training of a network from scratch with the run's seed.
-    pub(crate) fn train(&mut self, name: &str, network: &Network) -> Result<Training, Error> {
-        if let Some(training) = self.done.get(name) {
-            return Ok(*training);
-        }
-        let config = &self.prepared.config.file;
-        let log = self.prepared.data.log.as_ref();
+    /// The trainings of `jobs`, in their order, several at once. Each is kept as soon as it is done.
+    pub(crate) fn train(
+        &mut self,
+        jobs: &[Job<'_>],
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Training>, Error> {
         let bar = progress::bar(0, "training alone", "steps");
-        let settings = &config.retrain.get_ref().train;
-        let training = train_alone(network, log, settings, config.seed, &bar, self.interrupt)?;
+        let earlier: Vec<Option<Training>> = jobs.iter().map(|job| self.earlier(job)).collect();
+        let done = Mutex::new(&mut self.done);
+        let trainings = jobs
+            .par_iter()
+            .zip(earlier)
+            .with_max_len(1)
+            .map(|(job, earlier)| {
+                if let Some(training) = earlier {
+                    return Ok(training);
+                }
+                let training = train_alone(job, self.log, &self.settings, &bar, interrupt)?;
+                let mut done = done.lock().expect("no holder panics");
+                done.push(Done {
+                    network: job.network.clone(),
+                    settings: self.settings.clone(),
+                    training,
+                });
+                self.run.write_json(Self::FILE, &**done)?;
+                Ok(training)
+            })
+            .collect();
         bar.finish_and_clear();
-        info!(
-            design = name,
-            best_epoch = training.best_epoch,
-            validation_log_loss = training.validation.log_loss,
-            validation_auc = training.validation.auc,
-            "trained alone"
-        );
-        self.done.insert(name.to_owned(), training);
-        self.prepared.run.write_json(Self::FILE, &self.done)?;
-        Ok(training)
+        trainings
+    }
+
+    fn earlier(&self, job: &Job<'_>) -> Option<Training> {
+        self.done
+            .iter()
+            .find(|done| {
+                done.training.seed == job.seed
+                    && done.network == *job.network
+                    && done.settings == self.settings
+            })
+            .map(|done| done.training)
     }
 }
 

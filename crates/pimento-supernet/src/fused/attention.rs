@@ -1,7 +1,9 @@
 //! Scaled dot-product attention with many narrow heads.
 //!
-//! Rows are 16 to 64 and a head is two columns wide, so queries lie side by side in vector lanes
-//! and the loops run over keys: maxima, sums and weighted sums over keys then need no shuffling.
+//! Rows are 8 to 64 and a head is two columns wide, so queries lie side by side in vector lanes and
+//! the loops run over keys: maxima, sums and weighted sums over keys then need no shuffling.
+
+use pulp::{Arch, Simd, WithSimd, bytemuck};
 
 use super::exponential::exp;
 
@@ -36,209 +38,217 @@ impl Attention {
         1.0 / (self.head_dim as f32).sqrt()
     }
 
-    #[inline(always)]
     pub(super) fn forward(self, input: &[f32]) -> Vec<f32> {
-        let size = self.rows * self.dim();
-        let mut output = vec![0.0; self.samples * size];
-        let mut head = Head::new(self);
-        let mut context = vec![0.0; self.rows * self.head_dim];
-        for (input, output) in input
-            .chunks_exact(3 * size)
-            .zip(output.chunks_exact_mut(size))
-        {
-            for index in 0..self.heads {
-                head.attend(input, index);
-                context.fill(0.0);
-                for (key, weights) in head.weights.chunks_exact(self.rows).enumerate() {
-                    for (column, sums) in context.chunks_exact_mut(self.rows).enumerate() {
-                        add_scaled(sums, head.value[column * self.rows + key], weights);
+        Arch::new().dispatch(Forward { sizes: self, input })
+    }
+
+    pub(super) fn backward(self, input: &[f32], gradient: &[f32]) -> Vec<f32> {
+        Arch::new().dispatch(Backward {
+            sizes: self,
+            input,
+            gradient,
+        })
+    }
+
+    /// The usual width of a head as a constant, for which the compiler unrolls the loops.
+    #[inline(always)]
+    fn unrolled<R>(self, run: impl Fn(Self) -> R) -> R {
+        if self.head_dim == 2 {
+            run(Self {
+                head_dim: 2,
+                ..self
+            })
+        } else {
+            run(self)
+        }
+    }
+}
+
+struct Forward<'a> {
+    sizes: Attention,
+    input: &'a [f32],
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+        self.sizes.unrolled(
+            #[inline(always)]
+            |sizes| forward(simd, sizes, self.input),
+        )
+    }
+}
+
+struct Backward<'a> {
+    sizes: Attention,
+    input: &'a [f32],
+    gradient: &'a [f32],
+}
+
+impl WithSimd for Backward<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+        self.sizes.unrolled(
+            #[inline(always)]
+            |sizes| backward(simd, sizes, self.input, self.gradient),
+        )
+    }
+}
+
+#[inline(always)]
+fn forward<S: Simd>(simd: S, sizes: Attention, input: &[f32]) -> Vec<f32> {
+    let (rows, dim, head_dim) = (sizes.rows, sizes.dim(), sizes.head_dim);
+    let mut output = vec![0.0; sizes.samples * rows * dim];
+    let mut queries = Queries::new(simd, sizes);
+    let mut context = vec![simd.splat_f32s(0.0); head_dim];
+    let samples = input
+        .chunks_exact(3 * rows * dim)
+        .zip(output.chunks_exact_mut(rows * dim));
+    for (input, output) in samples {
+        for head in (0..dim).step_by(head_dim) {
+            for first in (0..rows).step_by(S::F32_LANES) {
+                queries.attend(&input[first * 3 * dim + head..], &input[dim + head..]);
+                context.fill(simd.splat_f32s(0.0));
+                let values = input[2 * dim + head..].chunks(3 * dim);
+                for (value, weight) in values.zip(&queries.weights) {
+                    for (sum, value) in context.iter_mut().zip(value) {
+                        *sum = simd.mul_add_f32s(*weight, simd.splat_f32s(*value), *sum);
                     }
                 }
-                scatter(
-                    &context,
-                    self.rows,
-                    &mut output[index * self.head_dim..],
-                    self.dim(),
-                );
-            }
-        }
-        output
-    }
-
-    #[inline(always)]
-    pub(super) fn backward(self, input: &[f32], gradient: &[f32]) -> Vec<f32> {
-        let size = self.rows * self.dim();
-        let mut output = vec![0.0; input.len()];
-        let mut head = Head::new(self);
-        let mut slopes = Slopes::new(self);
-        let samples = input
-            .chunks_exact(3 * size)
-            .zip(output.chunks_exact_mut(3 * size));
-        for ((input, output), gradient) in samples.zip(gradient.chunks_exact(size)) {
-            for index in 0..self.heads {
-                head.attend(input, index);
-                let first = index * self.head_dim;
-                gather(
-                    &gradient[first..],
-                    self.dim(),
-                    self.rows,
-                    &mut slopes.context,
-                );
-                slopes.differentiate(&head);
-                let parts = [&slopes.query, &slopes.key, &slopes.value];
-                for (part, slopes) in parts.into_iter().enumerate() {
-                    let out = &mut output[part * self.dim() + first..];
-                    scatter(slopes, self.rows, out, 3 * self.dim());
+                for sum in &mut context {
+                    *sum = simd.mul_f32s(*sum, queries.share);
                 }
-            }
-        }
-        output
-    }
-}
-
-/// One head of one sample: columns of shape [head_dim, rows], weights of shape [keys, queries].
-struct Head {
-    sizes: Attention,
-    query: Vec<f32>,
-    key: Vec<f32>,
-    value: Vec<f32>,
-    weights: Vec<f32>,
-    lanes: Vec<f32>,
-}
-
-impl Head {
-    #[inline(always)]
-    fn new(sizes: Attention) -> Self {
-        let columns = vec![0.0; sizes.rows * sizes.head_dim];
-        Self {
-            sizes,
-            query: columns.clone(),
-            key: columns.clone(),
-            value: columns,
-            weights: vec![0.0; sizes.rows * sizes.rows],
-            lanes: vec![0.0; sizes.rows],
-        }
-    }
-
-    /// Reads head `index` of a sample and computes how much each query attends to each key.
-    #[inline(always)]
-    fn attend(&mut self, input: &[f32], index: usize) {
-        let Attention { rows, head_dim, .. } = self.sizes;
-        let (dim, scale) = (self.sizes.dim(), self.sizes.scale());
-        let columns = [&mut self.query, &mut self.key, &mut self.value];
-        for (part, columns) in columns.into_iter().enumerate() {
-            gather(
-                &input[part * dim + index * head_dim..],
-                3 * dim,
-                rows,
-                columns,
-            );
-        }
-        self.lanes.fill(f32::NEG_INFINITY);
-        for (key, scores) in self.weights.chunks_exact_mut(rows).enumerate() {
-            scores.fill(0.0);
-            for (keys, queries) in self
-                .key
-                .chunks_exact(rows)
-                .zip(self.query.chunks_exact(rows))
-            {
-                add_scaled(scores, keys[key] * scale, queries);
-            }
-            for (largest, &score) in self.lanes.iter_mut().zip(&*scores) {
-                *largest = if score > *largest { score } else { *largest };
-            }
-        }
-        for scores in self.weights.chunks_exact_mut(rows) {
-            for (score, largest) in scores.iter_mut().zip(&self.lanes) {
-                *score = exp(*score - largest);
-            }
-        }
-        self.lanes.fill(0.0);
-        for weights in self.weights.chunks_exact(rows) {
-            add_scaled(&mut self.lanes, 1.0, weights);
-        }
-        for sum in &mut self.lanes {
-            *sum = 1.0 / *sum;
-        }
-        for weights in self.weights.chunks_exact_mut(rows) {
-            for (weight, share) in weights.iter_mut().zip(&self.lanes) {
-                *weight *= share;
+                scatter::<S>(&context, &mut output[first * dim + head..], dim);
             }
         }
     }
+    output
 }
 
-/// Gradients of one head, columns of shape [head_dim, rows].
-struct Slopes {
-    sizes: Attention,
-    context: Vec<f32>,
-    query: Vec<f32>,
-    key: Vec<f32>,
-    value: Vec<f32>,
-    scores: Vec<f32>,
-    means: Vec<f32>,
-}
-
-impl Slopes {
-    #[inline(always)]
-    fn new(sizes: Attention) -> Self {
-        let columns = vec![0.0; sizes.rows * sizes.head_dim];
-        Self {
-            sizes,
-            context: columns.clone(),
-            query: columns.clone(),
-            key: columns.clone(),
-            value: columns,
-            scores: vec![0.0; sizes.rows * sizes.rows],
-            means: vec![0.0; sizes.rows],
-        }
-    }
-
-    /// Gradients of the queries, keys and values from that of the context.
-    #[inline(always)]
-    fn differentiate(&mut self, head: &Head) {
-        let (rows, scale) = (self.sizes.rows, self.sizes.scale());
-        self.means.fill(0.0);
-        self.query.fill(0.0);
-        let keys = self
-            .scores
-            .chunks_exact_mut(rows)
-            .zip(head.weights.chunks_exact(rows));
-        for (key, (scores, weights)) in keys.enumerate() {
-            scores.fill(0.0);
-            for (column, context) in self.context.chunks_exact(rows).enumerate() {
-                add_scaled(scores, head.value[column * rows + key], context);
-                self.value[column * rows + key] = dot(weights, context);
-            }
-            for ((mean, weight), score) in self.means.iter_mut().zip(weights).zip(&*scores) {
-                *mean += weight * score;
-            }
-        }
-        let keys = self
-            .scores
-            .chunks_exact_mut(rows)
-            .zip(head.weights.chunks_exact(rows));
-        for (key, (scores, weights)) in keys.enumerate() {
-            for ((score, weight), mean) in scores.iter_mut().zip(weights).zip(&self.means) {
-                *score = weight * (*score - mean) * scale;
-            }
-            for (column, sums) in self.query.chunks_exact_mut(rows).enumerate() {
-                let lane = column * rows..(column + 1) * rows;
-                add_scaled(sums, head.key[column * rows + key], scores);
-                self.key[column * rows + key] = dot(scores, &head.query[lane]);
-            }
-        }
-    }
-}
-
-/// Reads the leading columns of a matrix with `stride` columns, one column after another.
+/// Gradients of queries, keys and values. With p the weights, dp = dy · v and ds = p ⊙ (dp − Σ p dp):
+/// dv = pᵀ dy, dq = ds k / √head_dim, dk = dsᵀ q / √head_dim.
 #[inline(always)]
-fn gather(matrix: &[f32], stride: usize, rows: usize, columns: &mut [f32]) {
-    for (column, values) in columns.chunks_exact_mut(rows).enumerate() {
-        for (value, source) in values
-            .iter_mut()
-            .zip(matrix[column..].iter().step_by(stride))
-        {
+fn backward<S: Simd>(simd: S, sizes: Attention, input: &[f32], gradient: &[f32]) -> Vec<f32> {
+    let (rows, dim, head_dim) = (sizes.rows, sizes.dim(), sizes.head_dim);
+    let zero = simd.splat_f32s(0.0);
+    let scale = simd.splat_f32s(sizes.scale());
+    let mut output = vec![0.0; input.len()];
+    let mut queries = Queries::new(simd, sizes);
+    let (mut context, mut slopes) = (vec![zero; head_dim], vec![zero; head_dim]);
+    let mut scores = vec![zero; rows];
+    let samples = input
+        .chunks_exact(3 * rows * dim)
+        .zip(output.chunks_exact_mut(3 * rows * dim));
+    for ((input, output), gradient) in samples.zip(gradient.chunks_exact(rows * dim)) {
+        for head in (0..dim).step_by(head_dim) {
+            for first in (0..rows).step_by(S::F32_LANES) {
+                queries.attend(&input[first * 3 * dim + head..], &input[dim + head..]);
+                gather::<S>(&gradient[first * dim + head..], dim, &mut context);
+                for context in &mut context {
+                    *context = simd.mul_f32s(*context, queries.share);
+                }
+                let mut mean = zero;
+                let values = input[2 * dim + head..].chunks(3 * dim);
+                let slopes_of_values = output[2 * dim + head..].chunks_mut(3 * dim);
+                let keys = scores.iter_mut().zip(&queries.weights);
+                for ((score, weight), (value, slope)) in keys.zip(values.zip(slopes_of_values)) {
+                    *score = zero;
+                    for ((context, value), slope) in context.iter().zip(value).zip(slope) {
+                        *score = simd.mul_add_f32s(*context, simd.splat_f32s(*value), *score);
+                        *slope += simd.reduce_sum_f32s(simd.mul_f32s(*weight, *context));
+                    }
+                    mean = simd.mul_add_f32s(*weight, *score, mean);
+                }
+                mean = simd.mul_f32s(mean, queries.share);
+                slopes.fill(zero);
+                let keys = input[dim + head..].chunks(3 * dim);
+                let slopes_of_keys = output[dim + head..].chunks_mut(3 * dim);
+                let scores = scores.iter().zip(&queries.weights);
+                for ((score, weight), (key, slope_of_key)) in scores.zip(keys.zip(slopes_of_keys)) {
+                    let score = simd.mul_f32s(*weight, simd.sub_f32s(*score, mean));
+                    let columns = slopes.iter_mut().zip(&queries.values);
+                    for ((slope, query), (key, slope_of_key)) in
+                        columns.zip(key.iter().zip(slope_of_key))
+                    {
+                        *slope = simd.mul_add_f32s(score, simd.splat_f32s(*key), *slope);
+                        *slope_of_key += simd.reduce_sum_f32s(simd.mul_f32s(score, *query));
+                    }
+                }
+                for slope in &mut slopes {
+                    *slope = simd.mul_f32s(*slope, scale);
+                }
+                scatter::<S>(&slopes, &mut output[first * 3 * dim + head..], 3 * dim);
+            }
+        }
+    }
+    output
+}
+
+/// As many queries of one head as there are lanes, and how much they attend to each key. Lanes
+/// beyond the last row hold queries of zero.
+struct Queries<S: Simd> {
+    simd: S,
+    sizes: Attention,
+    /// Columns of the queries, divided by √head_dim.
+    values: Vec<S::f32s>,
+    /// What each key is attended to, before the division by the sum over the keys.
+    weights: Vec<S::f32s>,
+    /// 1 / Σ weights.
+    share: S::f32s,
+}
+
+impl<S: Simd> Queries<S> {
+    #[inline(always)]
+    fn new(simd: S, sizes: Attention) -> Self {
+        let zero = simd.splat_f32s(0.0);
+        Self {
+            simd,
+            sizes,
+            values: vec![zero; sizes.head_dim],
+            weights: vec![zero; sizes.rows],
+            share: zero,
+        }
+    }
+
+    /// `queries` and `keys` begin at the head's first column of the first query and the first key.
+    #[inline(always)]
+    fn attend(&mut self, queries: &[f32], keys: &[f32]) {
+        let simd = self.simd;
+        let stride = 3 * self.sizes.dim();
+        gather::<S>(queries, stride, &mut self.values);
+        for value in &mut self.values {
+            *value = simd.mul_f32s(*value, simd.splat_f32s(self.sizes.scale()));
+        }
+        let mut largest = simd.splat_f32s(f32::NEG_INFINITY);
+        for (score, key) in self.weights.iter_mut().zip(keys.chunks(stride)) {
+            let mut sum = simd.splat_f32s(0.0);
+            for (query, key) in self.values.iter().zip(key) {
+                sum = simd.mul_add_f32s(*query, simd.splat_f32s(*key), sum);
+            }
+            *score = sum;
+            largest = simd.max_f32s(largest, sum);
+        }
+        let mut sum = simd.splat_f32s(0.0);
+        for score in &mut self.weights {
+            *score = exp(simd, simd.sub_f32s(*score, largest));
+            sum = simd.add_f32s(sum, *score);
+        }
+        self.share = simd.div_f32s(simd.splat_f32s(1.0), sum);
+    }
+}
+
+/// Reads the leading columns of a matrix with `stride` columns, rows beyond its last as zeros.
+#[inline(always)]
+fn gather<S: Simd>(matrix: &[f32], stride: usize, columns: &mut [S::f32s]) {
+    for (column, values) in columns.iter_mut().enumerate() {
+        let rows = matrix.get(column..).unwrap_or_default().iter();
+        let values: &mut [f32] = bytemuck::cast_slice_mut(std::slice::from_mut(values));
+        values.fill(0.0);
+        for (value, source) in values.iter_mut().zip(rows.step_by(stride)) {
             *value = *source;
         }
     }
@@ -246,38 +256,12 @@ fn gather(matrix: &[f32], stride: usize, rows: usize, columns: &mut [f32]) {
 
 /// Writes them back.
 #[inline(always)]
-fn scatter(columns: &[f32], rows: usize, matrix: &mut [f32], stride: usize) {
-    for (column, values) in columns.chunks_exact(rows).enumerate() {
-        for (value, target) in values
-            .iter()
-            .zip(matrix[column..].iter_mut().step_by(stride))
-        {
+fn scatter<S: Simd>(columns: &[S::f32s], matrix: &mut [f32], stride: usize) {
+    for (column, values) in columns.iter().enumerate() {
+        let values: &[f32] = bytemuck::cast_slice(std::slice::from_ref(values));
+        let rows = matrix[column..].iter_mut().step_by(stride);
+        for (value, target) in values.iter().zip(rows) {
             *target = *value;
         }
     }
-}
-
-#[inline(always)]
-fn add_scaled(sums: &mut [f32], factor: f32, values: &[f32]) {
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum += factor * value;
-    }
-}
-
-/// A dot product in eight lanes, added up in a fixed order.
-#[inline(always)]
-fn dot(left: &[f32], right: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 8];
-    let (left, right) = (left.chunks_exact(8), right.chunks_exact(8));
-    let rest = left.remainder().iter().zip(right.remainder());
-    for (lane, (left, right)) in lanes.iter_mut().zip(rest) {
-        *lane = left * right;
-    }
-    for (left, right) in left.zip(right) {
-        for ((lane, left), right) in lanes.iter_mut().zip(left).zip(right) {
-            *lane += left * right;
-        }
-    }
-    let [a, b, c, d, e, f, g, h] = lanes;
-    ((a + e) + (c + g)) + ((b + f) + (d + h))
 }

@@ -3,7 +3,6 @@
 use pimento_space::Network;
 use pimento_supernet::{Quality, input_shape};
 use serde::Serialize;
-use tracing::info;
 
 use crate::{
     catalogue::open_log,
@@ -13,10 +12,9 @@ use crate::{
     interrupt::Interrupt,
     journal,
     pareto::DesignRecord,
-    progress,
     run::RunFolder,
     table,
-    verify::{Training, logistic_regression, train_alone},
+    verify::{Job, Training, Trainings, logistic_regression},
 };
 
 /// File with the results.
@@ -38,44 +36,38 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
     let chosen = choose(arguments, &front.designs)?;
     let data = open_log(&config)?;
     journal::start(cli.log_format, Some(run.path()))?;
-    let log = data.log.as_ref();
 
     let mut work: Vec<(String, Option<Quality>, Network)> = chosen
         .into_iter()
         .map(|design| (design.name.clone(), design.quality, design.network.clone()))
         .collect();
     if arguments.logistic_regression {
-        let network = logistic_regression(input_shape(log.shape()));
+        let network = logistic_regression(input_shape(data.log.shape()));
         work.push(("logistic regression".to_owned(), None, network));
     }
     let mut settings = config.file.retrain.get_ref().train.clone();
     settings.epochs = arguments.epochs.unwrap_or(settings.epochs);
-    let mut results = Vec::new();
-    for (name, supernet, network) in work {
-        let mut trainings = Vec::new();
-        for number in 0..arguments.seeds {
-            let seed = config.file.seed + number;
-            let bar = progress::bar(0, "training alone", "steps");
-            let training = train_alone(&network, log, &settings, seed, &bar, interrupt)?;
-            bar.finish_and_clear();
-            info!(
-                design = name,
-                seed,
-                best_epoch = training.best_epoch,
-                validation_log_loss = training.validation.log_loss,
-                test_log_loss = training.test.log_loss,
-                test_auc = training.test.auc,
-                "trained alone"
-            );
-            trainings.push(training);
-        }
-        results.push(Retrained {
+    let jobs: Vec<Job<'_>> = work
+        .iter()
+        .flat_map(|(name, _, network)| {
+            (0..arguments.seeds).map(move |number| Job {
+                name: name.clone(),
+                network,
+                seed: config.file.seed + number,
+            })
+        })
+        .collect();
+    let trainings = Trainings::open(&run, data.log.as_ref(), settings)?.train(&jobs, interrupt)?;
+    let results: Vec<Retrained> = work
+        .into_iter()
+        .zip(trainings.chunks(arguments.seeds as usize))
+        .map(|((name, supernet, _), trainings)| Retrained {
             name,
             supernet,
-            trainings,
-        });
-        run.write_json(FILE, &results)?;
-    }
+            trainings: trainings.to_vec(),
+        })
+        .collect();
+    run.write_json(FILE, &results)?;
     table::print(&render(&results));
     Ok(())
 }

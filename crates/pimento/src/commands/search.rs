@@ -1,8 +1,10 @@
 //! `search`: supernet, evolution, comparison, `pareto.json`.
 
+use std::collections::BTreeMap;
+
 use pimento_evolution::{ParetoFront, Search, SearchState};
-use pimento_space::{Design, Genotype};
-use pimento_supernet::{Quality, input_shape};
+use pimento_space::{Design, Genotype, Network};
+use pimento_supernet::input_shape;
 use tracing::info;
 
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
     interrupt::Interrupt,
     pareto::{self, DesignRecord, FORMAT, FORMAT_VERSION, Origin, ParetoFile},
     progress, table,
-    verify::{Training, Verifier},
+    verify::{Job, Training, Trainings},
 };
 
 /// File with the state of the evolution after the last whole generation.
@@ -112,57 +114,51 @@ fn describe(
             .total_cmp(&losses.1)
             .then_with(|| a.genotype.cmp(&b.genotype))
     });
-    let mut verifier = Verifier::open(prepared, interrupt)?;
-    let references = prepared
-        .config
-        .file
-        .retrain
-        .get_ref()
-        .references
+    let retrain = prepared.config.file.retrain.get_ref();
+    let input = input_shape(problem.log.shape());
+    let references: Vec<_> = retrain.references.iter().map(|r| r.design(input)).collect();
+    let designs: Vec<Design> = members
         .iter()
-        .map(|reference| {
-            let design = reference.design(input_shape(problem.log.shape()));
-            let training = verifier.train(&design.name, &design.network)?;
-            let pair = Design {
-                network: design.network,
-                hardware: design.hardware,
-            };
-            Ok(record(
-                problem,
-                design.name,
-                None,
-                pair,
-                None,
-                vec![training],
-            ))
+        .map(|m| problem.decode(&m.genotype))
+        .collect();
+    let objectives: Vec<_> = members
+        .iter()
+        .map(|m| &m.evaluation.objectives[..])
+        .collect();
+    let job = |name: String, network| Job {
+        name,
+        network,
+        seed: prepared.config.file.seed,
+    };
+    let of_references = references
+        .iter()
+        .map(|(name, design)| job(name.clone(), &design.network));
+    let of_designs = choose(&designs, &objectives, retrain.designs)
+        .into_iter()
+        .map(|number| job(format!("design {number}"), &designs[number].network));
+    let jobs: Vec<Job<'_>> = of_references.chain(of_designs).collect();
+    let settings = retrain.train.clone();
+    let trainings =
+        Trainings::open(&prepared.run, problem.log, settings)?.train(&jobs, interrupt)?;
+    let alone: BTreeMap<&Network, Training> =
+        jobs.iter().map(|job| job.network).zip(trainings).collect();
+
+    let networks: Vec<&Network> = designs.iter().map(|design| &design.network).collect();
+    let designs: Vec<DesignRecord> = members
+        .iter()
+        .zip(&designs)
+        .zip(problem.qualities(&networks))
+        .enumerate()
+        .map(|(number, ((member, design), quality))| DesignRecord {
+            genotype: Some(member.genotype.clone()),
+            quality: Some(quality),
+            ..record(problem, number.to_string(), design, &alone)
         })
-        .collect::<Result<Vec<_>, Error>>()?;
-    let chosen = choose(
-        prepared,
-        &members
-            .iter()
-            .map(|m| &m.evaluation.objectives[..])
-            .collect::<Vec<_>>(),
-    );
-    let mut designs = Vec::with_capacity(members.len());
-    for (number, member) in members.iter().enumerate() {
-        let design = problem.decode(&member.genotype);
-        let quality = problem.quality(&design.network);
-        let trainings = if chosen.contains(&number) {
-            vec![verifier.train(&format!("design {number}"), &design.network)?]
-        } else {
-            Vec::new()
-        };
-        let genotype = Some(member.genotype.clone());
-        designs.push(record(
-            problem,
-            number.to_string(),
-            genotype,
-            design,
-            Some(quality),
-            trainings,
-        ));
-    }
+        .collect();
+    let references = references
+        .iter()
+        .map(|(name, design)| record(problem, name.clone(), design, &alone))
+        .collect();
     log_gap(prepared, &designs);
     Ok(ParetoFile {
         format: FORMAT.to_owned(),
@@ -185,16 +181,9 @@ fn describe(
     })
 }
 
-/// Designs that are trained from scratch: the one with the lowest log loss, then those that cost
-/// least (geometric mean of the costs) among the best by log loss.
-fn choose(prepared: &Prepared, objectives: &[&[f64]]) -> Vec<usize> {
-    let count = prepared
-        .config
-        .file
-        .retrain
-        .get_ref()
-        .designs
-        .min(objectives.len());
+/// Designs whose networks are trained from scratch, all different: the one with the lowest log
+/// loss, then those that cost least (geometric mean of the costs) among the best by log loss.
+fn choose(designs: &[Design], objectives: &[&[f64]], count: usize) -> Vec<usize> {
     let cost = |number: &usize| -> f64 {
         objectives[*number][1..]
             .iter()
@@ -203,36 +192,40 @@ fn choose(prepared: &Prepared, objectives: &[&[f64]]) -> Vec<usize> {
     };
     let mut chosen: Vec<usize> = Vec::new();
     for place in 0..count {
+        let is_new = |number: &usize| {
+            chosen
+                .iter()
+                .all(|&chosen| designs[chosen].network != designs[*number].network)
+        };
         // A widening share of the front, best log loss first.
-        let reach = 1 + place * objectives.len() / (2 * count.max(1));
-        let candidate = (0..reach.min(objectives.len()))
-            .filter(|number| !chosen.contains(number))
+        let reach = 1 + place * designs.len() / (2 * count);
+        let candidate = (0..reach.min(designs.len()))
+            .filter(is_new)
             .min_by(|a, b| cost(a).total_cmp(&cost(b)))
-            .or_else(|| (0..objectives.len()).find(|number| !chosen.contains(number)));
+            .or_else(|| (0..designs.len()).find(is_new));
         chosen.extend(candidate);
     }
     chosen
 }
 
+/// A design, what it costs and what its network reached alone.
 fn record(
     problem: &CoDesign<'_>,
     name: String,
-    genotype: Option<Genotype>,
-    design: Design,
-    quality: Option<Quality>,
-    trainings: Vec<Training>,
+    design: &Design,
+    alone: &BTreeMap<&Network, Training>,
 ) -> DesignRecord {
     let cost = problem.pricing.cost(&design.network, &design.hardware);
     DesignRecord {
         name,
-        genotype,
+        genotype: None,
         macs: design.network.macs(),
         dense_parameters: design.network.dense_parameters(),
         table_rows: problem.pricing.table_rows().to_vec(),
-        network: design.network,
+        network: design.network.clone(),
         hardware: design.hardware,
-        quality,
-        trainings,
+        quality: None,
+        trainings: alone.get(&design.network).copied().into_iter().collect(),
         cost: cost.summary,
         breakdown: cost.breakdown,
     }
