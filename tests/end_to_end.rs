@@ -60,6 +60,55 @@ fn a_search_writes_a_front_that_repeats_whatever_the_threads() {
         retrained.contains('±') && retrained.contains("logistic regression"),
         "{retrained}"
     );
+    let trained = |log: &str| log.matches("trained alone").count();
+    let before = trained(&bench.read("a/run.log"));
+    bench.succeed(&["retrain", "a", "--seeds", "2", "--epochs", "0.2"]);
+    assert_eq!(
+        trained(&bench.read("a/run.log")),
+        before,
+        "nothing is trained twice"
+    );
+}
+
+#[test]
+fn a_ranking_has_every_sampler_and_head_and_repeats() {
+    let bench = Bench::new();
+    let rank = |run: &str, threads: &str| -> Value {
+        let shown = bench.succeed(&[
+            "rank",
+            "search.toml",
+            "--run",
+            run,
+            "--threads",
+            threads,
+            "--networks",
+            "4",
+            "--samplers",
+            "fair,single-path",
+        ]);
+        assert!(
+            shown.contains("Kendall τ") && shown.contains("4 networks"),
+            "{shown}"
+        );
+        let path = format!("{run}/rank.json");
+        serde_json::from_str(&bench.read(&path)).unwrap()
+    };
+    let (one, other) = (rank("a", "1"), rank("b", "2"));
+    assert_eq!(one["alone"], other["alone"]);
+    let (rows, others) = (
+        one["rows"].as_array().unwrap(),
+        other["rows"].as_array().unwrap(),
+    );
+    assert_eq!(rows.len(), 6);
+    for (row, other) in rows.iter().zip(others) {
+        assert_eq!(row["scores"].as_array().unwrap().len(), 4);
+        for figure in ["sampler", "head", "scores", "kendall_tau", "regret_at_1"] {
+            assert_eq!(row[figure], other[figure]);
+        }
+        let tau = row["kendall_tau"]["value"].as_f64().unwrap();
+        assert!((-1.0..=1.0).contains(&tau));
+        assert!(row["regret_at_5"] == 0.0);
+    }
 }
 
 #[test]

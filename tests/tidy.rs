@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use pimento_data::SyntheticSettings;
 use pimento_evolution::SearchSettings;
-use pimento_supernet::{HeadSettings, TrainSettings};
+use pimento_supernet::{HeadFit, NewtonHead, TrainSettings};
 
 /// What each crate may use of ours.
 const ARROWS: [(&str, &[&str]); 6] = [
@@ -129,7 +129,8 @@ fn the_documents_name_every_key_of_the_settings() {
     let settings = [
         built_in.parse().unwrap(),
         toml::Table::try_from(TrainSettings::default()).unwrap(),
-        toml::Table::try_from(HeadSettings::default()).unwrap(),
+        toml::Table::try_from(HeadFit::default()).unwrap(),
+        toml::Table::try_from(HeadFit::Newton(NewtonHead::default())).unwrap(),
         toml::Table::try_from(SearchSettings::default()).unwrap(),
         toml::Table::try_from(SyntheticSettings::default()).unwrap(),
     ];

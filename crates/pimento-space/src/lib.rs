@@ -13,6 +13,7 @@ mod layers;
 mod lowering;
 pub mod nasrec;
 mod network;
+mod path;
 mod sampling;
 mod size;
 mod space;
@@ -29,6 +30,7 @@ pub use network::{
     Block, DenseNode, DenseOperator, InputShape, MERGER_ROWS, Network, SparseNode, SparseOperator,
     dot_product_rows,
 };
+pub use path::PathSampler;
 pub use size::SpaceSize;
 pub use space::SearchSpace;
 pub use space_file::{DenseOperatorKind, SpaceError};

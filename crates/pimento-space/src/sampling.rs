@@ -31,36 +31,6 @@ impl SearchSpace {
         self.genotype(&blocks, self.random_globals(rng))
     }
 
-    /// A random genotype for one step of supernet training.
-    ///
-    /// The number of connections is 1 plus a binomial of the others with probability ½, as NASRec
-    /// trains. With probability `full_path`, all blocks read all earlier tensors; with the same
-    /// probability, independently for each block, the block is as large as can be: the widest, with
-    /// most rows and both mergers. (NASRec's full path sums all operators; here a block has one,
-    /// drawn uniformly.)
-    pub fn sample_training_genotype(&self, full_path: f64, rng: &mut ChaCha8Rng) -> Genotype {
-        let reads_all = rng.random_bool(full_path.clamp(0.0, 1.0));
-        let mut blocks = Vec::with_capacity(self.network.blocks);
-        for position in 1..=self.network.blocks {
-            let mut block = self.random_block(position, rng);
-            if reads_all {
-                block.dense_inputs = (0..position).collect();
-                block.sparse_inputs = (0..position).collect();
-            } else {
-                block.dense_inputs = self.binomial_connections(position, rng);
-                block.sparse_inputs = self.binomial_connections(position, rng);
-            }
-            if rng.random_bool(full_path.clamp(0.0, 1.0)) {
-                block.width = self.max_width();
-                block.rows = self.max_rows();
-                block.dense_sparse_merger = self.network.dense_sparse_merger.contains(&true);
-                block.fm_merger = self.network.fm_merger.contains(&true);
-            }
-            blocks.push(block);
-        }
-        self.genotype(&blocks, self.random_globals(rng))
-    }
-
     /// A genotype in which about `strength` genes differ. Genes that come alive are drawn anew. At
     /// least one gene that matters changes, unless the space has no other design nearby.
     pub fn mutate(&self, genotype: &Genotype, strength: usize, rng: &mut ChaCha8Rng) -> Genotype {
@@ -97,7 +67,7 @@ impl SearchSpace {
         self.genotype(&blocks, globals)
     }
 
-    fn genotype(&self, blocks: &[RawBlock], globals: Globals) -> Genotype {
+    pub(crate) fn genotype(&self, blocks: &[RawBlock], globals: Globals) -> Genotype {
         Genotype {
             blocks: canonical_blocks(blocks, self.network.embedding_dim),
             head_weight_bits: globals.head_weight_bits,
@@ -106,7 +76,7 @@ impl SearchSpace {
         }
     }
 
-    fn random_block(&self, position: usize, rng: &mut ChaCha8Rng) -> RawBlock {
+    pub(crate) fn random_block(&self, position: usize, rng: &mut ChaCha8Rng) -> RawBlock {
         let (network, precision) = (&self.network, &self.precision);
         RawBlock {
             dense_operator: pick(&network.dense_operators, rng),
@@ -126,7 +96,7 @@ impl SearchSpace {
         }
     }
 
-    fn random_globals(&self, rng: &mut ChaCha8Rng) -> Globals {
+    pub(crate) fn random_globals(&self, rng: &mut ChaCha8Rng) -> Globals {
         Globals {
             head_weight_bits: pick(&self.precision.head_weight_bits, rng),
             embedding_bits: pick(&self.precision.embedding_bits, rng),
@@ -190,12 +160,12 @@ impl SearchSpace {
         }
     }
 
-    fn uniform_connections(&self, position: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    pub(crate) fn uniform_connections(&self, position: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         let count = rng.random_range(1..=position.min(self.network.max_connections));
         connections(position, count, rng)
     }
 
-    fn binomial_connections(&self, position: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    pub(crate) fn binomial_connections(&self, position: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         let others = position.min(self.network.max_connections) - 1;
         let count = 1 + (0..others).filter(|_| rng.random()).count();
         connections(position, count, rng)
@@ -239,7 +209,7 @@ fn revive_operators(block: &mut RawBlock, genes: &BlockGenes) {
 }
 
 /// Genes outside the blocks.
-struct Globals {
+pub(crate) struct Globals {
     head_weight_bits: u8,
     embedding_bits: u8,
     hardware: Hardware,
@@ -295,7 +265,7 @@ impl HardwareMenus {
     }
 }
 
-fn connections(position: usize, count: usize, rng: &mut impl Rng) -> Vec<usize> {
+pub(crate) fn connections(position: usize, count: usize, rng: &mut impl Rng) -> Vec<usize> {
     let mut chosen = index::sample(rng, position, count).into_vec();
     chosen.sort_unstable();
     chosen

@@ -1,7 +1,7 @@
 //! What holds for all genotypes.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use pimento_space::{Genotype, InputShape, SearchSpace, lower};
+use pimento_space::{Genotype, InputShape, PathSampler, SearchSpace, lower};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -52,9 +52,13 @@ proptest! {
             let mutant = space.mutate(&a, strength, rng);
             prop_assert_ne!(&mutant, &a);
             let child = space.crossover(&a, &b, rng);
-            let trained = space.sample_training_genotype(0.5, rng);
-            for genotype in [&a, &mutant, &child, &trained] {
+            for genotype in [&a, &mutant, &child] {
                 check(&space, genotype);
+            }
+            for sampler in PathSampler::ALL {
+                for step in 0..3 {
+                    check(&space, &path(&space, sampler, 0.5, seed, step));
+                }
             }
         }
     }
@@ -93,11 +97,71 @@ proptest! {
     }
 }
 
+fn path(space: &SearchSpace, sampler: PathSampler, full: f64, seed: u64, step: u64) -> Genotype {
+    space.sample_path(sampler, full, step, |step| {
+        let mut rng = rng(seed);
+        rng.set_stream(step);
+        rng
+    })
+}
+
+#[test]
+fn a_sandwich_holds_the_largest_and_the_smallest_path() {
+    let space = SearchSpace::preset("nasrec-full").unwrap();
+    let block = |step: u64| {
+        let path = path(&space, PathSampler::Sandwich, 0.0, 1, step);
+        let network = space.decode(&path, INPUT).network;
+        let first = network.blocks.iter().find_map(|block| block.sparse.clone());
+        let last = network.blocks.last().unwrap().clone();
+        (
+            first.unwrap().rows,
+            last.dense.unwrap().width,
+            last.sparse.unwrap().inputs.len(),
+        )
+    };
+    assert_eq!(block(0), (64, 1024, 7));
+    assert_eq!(block(1), (16, 16, 1));
+    assert_eq!(block(3), (64, 1024, 7));
+}
+
+#[test]
+fn fair_paths_give_every_operator_the_same_number_of_turns() {
+    let space = SearchSpace::preset("nasrec-full").unwrap();
+    let mut turns: Vec<Vec<(usize, String)>> = vec![Vec::new(); 8];
+    for step in 0..40 {
+        let path = path(&space, PathSampler::Fair, 0.0, 5, step);
+        let network = space.decode(&path, INPUT).network;
+        for block in network.blocks {
+            let operator = block.dense.map(|node| format!("{:?}", node.operator));
+            let name = operator.map(|text| text.split(' ').next().unwrap().to_owned());
+            turns[block.position].extend(name.map(|name| (step as usize, name)));
+        }
+    }
+    // The last block is always live: its four dense operators share 40 steps evenly, and each
+    // round of four steps has them all.
+    let last = &turns[7];
+    assert_eq!(last.len(), 40);
+    for round in last.chunks(4) {
+        let names: std::collections::BTreeSet<_> = round.iter().map(|(_, name)| name).collect();
+        assert_eq!(names.len(), 4, "{round:?}");
+    }
+    let order = |round: usize| {
+        last[4 * round..][..4]
+            .iter()
+            .map(|(_, n)| n)
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        (1..10).any(|round| order(round) != order(0)),
+        "the order is drawn anew"
+    );
+}
+
 #[test]
 fn a_full_path_reads_everything_at_full_size() {
     let space = SearchSpace::preset("nasrec-full").unwrap();
     let network = space
-        .decode(&space.sample_training_genotype(1.0, &mut rng(1)), INPUT)
+        .decode(&path(&space, PathSampler::FullPath, 1.0, 1, 0), INPUT)
         .network;
     for block in &network.blocks {
         assert_eq!(block.dense.as_ref().map(|node| node.width), Some(1024));

@@ -120,10 +120,10 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         self.step
     }
 
-    /// The generator of the next step's path: it depends on the seed and the step only.
-    pub fn path_rng(&self) -> ChaCha8Rng {
+    /// The generator of a step's path: it depends on the seed and the step only.
+    pub fn path_rng(&self, step: u64) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(PATH_STREAM + self.step);
+        rng.set_stream(PATH_STREAM + step);
         rng
     }
 

@@ -5,7 +5,9 @@ mod example;
 
 use example::{SmallLog, capacity, random_network};
 use pimento_data::{ClickLog, Split};
-use pimento_supernet::{CheckpointError, HeadSettings, Identity, Supernet, TrainSettings, Trainer};
+use pimento_supernet::{
+    CheckpointError, HeadFit, Identity, NewtonHead, SgdHead, Supernet, TrainSettings, Trainer,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -16,7 +18,7 @@ fn train(supernet: Supernet, log: &SmallLog, from: u64, to: u64) -> Supernet {
     };
     let mut trainer = Trainer::new(supernet, log, settings, 1, from);
     while trainer.step_count() < to {
-        let mut rng = trainer.path_rng();
+        let mut rng = trainer.path_rng(trainer.step_count());
         trainer.step(&random_network(true, &[8, 32], &mut rng));
     }
     trainer.into_supernet()
@@ -117,12 +119,8 @@ fn a_network_alone_learns_what_is_planted() {
         epochs: 30.0,
         ..TrainSettings::default()
     };
-    let untouched = HeadSettings {
-        steps: 0,
-        ..HeadSettings::default()
-    };
     let score = |supernet: &Supernet| {
-        supernet.evaluate(&network, &log, Split::Validation, 4000, &untouched)
+        supernet.evaluate(&network, &log, Split::Validation, 4000, &HeadFit::None)
     };
     let before = score(&supernet);
     let mut trainer = Trainer::new(supernet, &log, settings, 1, 0);
@@ -143,16 +141,19 @@ fn fitting_the_head_helps_and_changes_nothing() {
     let supernet = train(fresh(&log), &log, 0, 30);
     let before = supernet.clone();
     let network = random_network(true, &[32], &mut ChaCha8Rng::seed_from_u64(12));
-    let score = |steps| {
-        let head = HeadSettings {
-            steps,
-            ..HeadSettings::default()
-        };
+    let score = |head: &HeadFit| {
         supernet
-            .evaluate(&network, &log, Split::Train, 2000, &head)
+            .evaluate(&network, &log, Split::Train, 2000, head)
             .log_loss
     };
-    assert!(score(200) < score(0), "{} {}", score(200), score(0));
+    let untouched = score(&HeadFit::None);
+    let by_sgd = score(&HeadFit::Sgd(SgdHead {
+        steps: 200.try_into().unwrap(),
+        ..SgdHead::default()
+    }));
+    let by_newton = score(&HeadFit::Newton(NewtonHead::default()));
+    assert!(by_sgd < untouched, "{by_sgd} {untouched}");
+    assert!(by_newton < by_sgd, "{by_newton} {by_sgd}");
     assert!(supernet == before);
 }
 

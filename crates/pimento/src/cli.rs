@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pimento_space::PathSampler;
 
 /// Finds click-through-rate models and the processing-in-memory hardware that runs them, together.
 #[derive(Debug, Parser)]
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Front(FrontArgs),
     /// Trains designs of a front from scratch over several seeds.
     Retrain(RetrainArgs),
+    /// Trains random networks from scratch and tells how well the supernet ranks them.
+    Rank(RankArgs),
     /// Prices a design: latency, energy, power, area, by component and by operator.
     Cost(CostArgs),
     /// Describes search spaces and draws designs from them.
@@ -63,6 +66,50 @@ pub(crate) struct SearchArgs {
     /// Folder of the run; must not exist yet. By default the next free `runs/NAME-NUMBER`.
     #[arg(long, value_name = "FOLDER", conflicts_with = "resume")]
     pub(crate) run: Option<PathBuf>,
+}
+
+/// Arguments of `rank`.
+#[derive(Debug, Args)]
+pub(crate) struct RankArgs {
+    /// The run.
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+    /// Random networks.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(2..=10_000))]
+    pub(crate) networks: u16,
+    /// Trainings from scratch of each network, with seeds seed, seed + 1, …
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) seeds: u64,
+    /// Ways to draw the paths that train the supernet; by default the configuration's.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) samplers: Vec<Sampler>,
+}
+
+/// Ways to draw paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sampler {
+    /// One dense and one sparse input per block.
+    SinglePath,
+    /// Any number of inputs.
+    AnyConnection,
+    /// Full paths first.
+    FullPath,
+    /// Largest, smallest and random in turn.
+    Sandwich,
+    /// Every choice has its turn.
+    Fair,
+}
+
+impl From<Sampler> for PathSampler {
+    fn from(sampler: Sampler) -> Self {
+        match sampler {
+            Sampler::SinglePath => Self::SinglePath,
+            Sampler::AnyConnection => Self::AnyConnection,
+            Sampler::FullPath => Self::FullPath,
+            Sampler::Sandwich => Self::Sandwich,
+            Sampler::Fair => Self::Fair,
+        }
+    }
 }
 
 /// Arguments of `front`.

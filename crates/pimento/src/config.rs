@@ -7,7 +7,8 @@ use std::{
 
 use pimento_data::SyntheticSettings;
 use pimento_evolution::SearchSettings;
-use pimento_supernet::{HeadSettings, TrainSettings};
+use pimento_space::PathSampler;
+use pimento_supernet::{HeadFit, TrainSettings};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -79,7 +80,9 @@ pub(crate) struct SupernetSection {
     /// Whether the shared layers are normalised, whatever the networks are when they stand alone:
     /// paths of all widths then train at one learning rate.
     pub(crate) layer_norm: bool,
-    /// Share of the steps over which the probability of full paths falls from 1 to 0, in [0, 1].
+    /// How the paths that are trained are drawn.
+    pub(crate) sampler: PathSampler,
+    /// With `sampler = "full-path"`: share of the steps over which the probability of full paths falls from 1 to 0, in [0, 1].
     pub(crate) full_path_share: f64,
     /// Steps between checkpoints.
     pub(crate) checkpoint_steps: u64,
@@ -90,7 +93,7 @@ pub(crate) struct SupernetSection {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct ScoreSection {
     /// How the head is fitted to a network.
-    pub(crate) head: HeadSettings,
+    pub(crate) head: HeadFit,
     /// Validation samples that a network is scored on, at most.
     pub(crate) validation_samples: usize,
 }
@@ -127,6 +130,7 @@ impl Default for SupernetSection {
         Self {
             train: TrainSettings::default(),
             layer_norm: true,
+            sampler: PathSampler::FullPath,
             full_path_share: 0.2,
             checkpoint_steps: 1000,
         }
@@ -136,7 +140,7 @@ impl Default for SupernetSection {
 impl Default for ScoreSection {
     fn default() -> Self {
         Self {
-            head: HeadSettings::default(),
+            head: HeadFit::default(),
             validation_samples: 1_000_000,
         }
     }

@@ -11,6 +11,7 @@ mod interrupt;
 mod journal;
 mod pareto;
 mod progress;
+mod rank_statistics;
 mod references;
 mod run;
 mod table;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Search(arguments) => commands::search::run(&cli, arguments, &interrupt),
         Command::Train(arguments) => commands::train::run(&cli, arguments, &interrupt),
         Command::Retrain(arguments) => commands::retrain::run(&cli, arguments, &interrupt),
+        Command::Rank(arguments) => commands::rank::run(&cli, arguments, &interrupt),
         Command::Front(arguments) => commands::front::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments),
         Command::Space(command) => commands::space::run(command),

@@ -105,23 +105,25 @@ impl RunFolder {
             .map_err(|error| Error::json(&path, error))
     }
 
-    /// Saves the supernet after `step` steps.
+    /// Saves a supernet after `step` steps.
     pub(crate) fn save_supernet(
         &self,
+        name: &str,
         supernet: &Supernet,
         identity: &Identity,
         step: u64,
     ) -> Result<(), Error> {
-        self.write_with("supernet.bin", |file| supernet.write(identity, step, file))
+        self.write_with(name, |file| supernet.write(identity, step, file))
     }
 
-    /// Loads the supernet, if it was saved, and returns the steps done.
+    /// Loads a supernet, if it was saved, and returns the steps done.
     pub(crate) fn load_supernet(
         &self,
+        name: &str,
         supernet: &mut Supernet,
         identity: &Identity,
     ) -> Result<Option<u64>, Error> {
-        let path = self.path.join("supernet.bin");
+        let path = self.path.join(name);
         if !path.exists() {
             return Ok(None);
         }

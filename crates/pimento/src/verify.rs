@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
 use pimento_space::{InputShape, Network};
-use pimento_supernet::{HeadSettings, Quality, Supernet, TrainSettings, Trainer};
+use pimento_supernet::{HeadFit, Quality, Supernet, TrainSettings, Trainer};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -84,11 +84,7 @@ fn train_alone(
 }
 
 fn score(supernet: &Supernet, network: &Network, log: &dyn ClickLog, split: Split) -> Quality {
-    let untouched = HeadSettings {
-        steps: 0,
-        ..HeadSettings::default()
-    };
-    supernet.evaluate(network, log, split, usize::MAX, &untouched)
+    supernet.evaluate(network, log, split, usize::MAX, &HeadFit::None)
 }
 
 /// A network to train from scratch.
@@ -169,7 +165,8 @@ impl<'a> Trainings<'a> {
         trainings
     }
 
-    fn earlier(&self, job: &Job<'_>) -> Option<Training> {
+    /// The training of a job, if it was done.
+    pub(crate) fn earlier(&self, job: &Job<'_>) -> Option<Training> {
         self.done
             .iter()
             .find(|done| {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use masked::MaskedSupernet;
 use pimento_data::{Batch, ClickLog, Split, SyntheticSettings};
 use pimento_space::{
-    Block, DenseNode, DenseOperator, Network, SearchSpace, SparseNode, SparseOperator,
+    Block, DenseNode, DenseOperator, Network, PathSampler, SearchSpace, SparseNode, SparseOperator,
 };
 use pimento_supernet::{Capacity, Supernet, TrainSettings, Trainer, input_shape};
 
@@ -51,7 +51,12 @@ fn main() {
     let mut times = [const { Vec::new() }; 3];
     let mut macs = [0; 3];
     for path in 0..=PATHS {
-        let genotype = space.sample_training_genotype(0.0, &mut trainer.path_rng());
+        let genotype = space.sample_path(
+            PathSampler::AnyConnection,
+            0.0,
+            trainer.step_count(),
+            |step| trainer.path_rng(step),
+        );
         let network = space.decode(&genotype, input).network;
         let network = trainer.supernet().subnet(&network).at_precision(32);
         let wide = widened(&network, &space);

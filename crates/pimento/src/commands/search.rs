@@ -181,8 +181,9 @@ fn describe(
     })
 }
 
-/// Designs whose networks are trained from scratch, all different: the one with the lowest log
-/// loss, then those that cost least (geometric mean of the costs) among the best by log loss.
+/// Designs whose networks are trained from scratch, all different: by turns the one with the lowest
+/// log loss and the one that costs least (geometric mean of the costs) among a widening share of
+/// the best by log loss.
 fn choose(designs: &[Design], objectives: &[&[f64]], count: usize) -> Vec<usize> {
     let cost = |number: &usize| -> f64 {
         objectives[*number][1..]
@@ -192,17 +193,22 @@ fn choose(designs: &[Design], objectives: &[&[f64]], count: usize) -> Vec<usize>
     };
     let mut chosen: Vec<usize> = Vec::new();
     for place in 0..count {
-        let is_new = |number: &usize| {
+        let mut new = (0..designs.len()).filter(|&number| {
+            let network = &designs[number].network;
             chosen
                 .iter()
-                .all(|&chosen| designs[chosen].network != designs[*number].network)
+                .all(|&chosen| designs[chosen].network != *network)
+        });
+        let reach = designs.len() * (place + 1) / (2 * count);
+        let candidate = if place % 2 == 0 {
+            new.next()
+        } else {
+            let by_log_loss: Vec<usize> = new.collect();
+            let best = &by_log_loss[..reach.max(1).min(by_log_loss.len())];
+            best.iter()
+                .copied()
+                .min_by(|a, b| cost(a).total_cmp(&cost(b)))
         };
-        // A widening share of the front, best log loss first.
-        let reach = 1 + place * designs.len() / (2 * count);
-        let candidate = (0..reach.min(designs.len()))
-            .filter(is_new)
-            .min_by(|a, b| cost(a).total_cmp(&cost(b)))
-            .or_else(|| (0..designs.len()).find(is_new));
         chosen.extend(candidate);
     }
     chosen

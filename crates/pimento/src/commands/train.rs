@@ -1,7 +1,7 @@
 //! `train`: the supernet of a search; also the first part of `search`.
 
 use pimento_data::Split;
-use pimento_space::SearchSpace;
+use pimento_space::{PathSampler, SearchSpace};
 use pimento_supernet::{Capacity, Identity, Supernet, Trainer, input_shape};
 use tracing::info;
 
@@ -111,6 +111,17 @@ pub(crate) fn train_supernet(
     prepared: &Prepared,
     interrupt: &Interrupt,
 ) -> Result<Supernet, Error> {
+    let sampler = prepared.config.file.supernet.sampler;
+    train_supernet_with(prepared, sampler, "supernet.bin", interrupt)
+}
+
+/// The same with another sampler of paths, kept in the run's file `name`.
+pub(crate) fn train_supernet_with(
+    prepared: &Prepared,
+    sampler: PathSampler,
+    name: &str,
+    interrupt: &Interrupt,
+) -> Result<Supernet, Error> {
     let log = prepared.data.log.as_ref();
     let (config, seed) = (&prepared.config.file.supernet, prepared.config.file.seed);
     let identity = Identity {
@@ -130,7 +141,7 @@ pub(crate) fn train_supernet(
     let mut supernet = Supernet::shared(capacity, log.shape(), seed);
     let done = prepared
         .run
-        .load_supernet(&mut supernet, &identity)?
+        .load_supernet(name, &mut supernet, &identity)?
         .unwrap_or(0);
     info!(
         weights = supernet.weight_count(),
@@ -148,16 +159,19 @@ pub(crate) fn train_supernet(
     let mut recent = 0.0;
     while trainer.step_count() < steps {
         if interrupt.is_asked() {
-            prepared
-                .run
-                .save_supernet(trainer.supernet(), &identity, trainer.step_count())?;
+            prepared.run.save_supernet(
+                name,
+                trainer.supernet(),
+                &identity,
+                trainer.step_count(),
+            )?;
             interrupt.check()?;
         }
         let probability = (1.0 - trainer.step_count() as f64 / full_path_steps.max(1e-9)).max(0.0);
-        let mut rng = trainer.path_rng();
+        let step = trainer.step_count();
         let genotype = prepared
             .space
-            .sample_training_genotype(probability, &mut rng);
+            .sample_path(sampler, probability, step, |step| trainer.path_rng(step));
         let network = prepared.space.decode(&genotype, input).network;
         let report = trainer.step(&trainer.supernet().subnet(&network));
         recent = if report.step == done {
@@ -172,9 +186,12 @@ pub(crate) fn train_supernet(
         if trainer.step_count().is_multiple_of(config.checkpoint_steps)
             || trainer.step_count() == steps
         {
-            prepared
-                .run
-                .save_supernet(trainer.supernet(), &identity, trainer.step_count())?;
+            prepared.run.save_supernet(
+                name,
+                trainer.supernet(),
+                &identity,
+                trainer.step_count(),
+            )?;
             info!(
                 step = trainer.step_count(),
                 log_loss = recent,

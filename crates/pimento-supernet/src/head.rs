@@ -1,0 +1,233 @@
+//! The head fitted to one network.
+//!
+//! Weight sharing suits the head least, since it reads every network's features; so it is fitted to
+//! a network, everything else frozen, before the network is scored.
+
+use std::num::NonZero;
+
+use pimento_data::{ClickLog, Split};
+use pimento_space::Network;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    adagrad::Adagrad,
+    fused::vectorised,
+    lanes::dot,
+    layer::{Layer, LayerKind},
+    newton::Newton,
+    quantise::quantise_weights,
+    schedule::learning_rate,
+    supernet::{FORWARD_BATCH, Supernet},
+};
+
+/// How a head is fitted before a network is scored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum HeadFit {
+    /// The shared head as it is.
+    None,
+    /// Some steps of Adagrad on the first training samples, as NASRec does.
+    Sgd(SgdHead),
+    /// The minimum of the log loss on the first training samples, pulled towards the shared head.
+    Newton(NewtonHead),
+}
+
+/// Settings of [`HeadFit::Sgd`]. The defaults are NASRec's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct SgdHead {
+    /// Steps.
+    pub steps: NonZero<u32>,
+    /// Samples per step.
+    pub batch_size: NonZero<usize>,
+    /// Peak of the learning rate.
+    pub learning_rate: f64,
+    /// Adagrad's ε.
+    pub epsilon: f64,
+}
+
+/// Settings of [`HeadFit::Newton`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct NewtonHead {
+    /// Training samples.
+    pub samples: NonZero<usize>,
+    /// Steps of Newton's method, at most.
+    pub steps: NonZero<u32>,
+    /// Weight of the distance to the shared head, each weight measured in units of 1 / its
+    /// feature's root mean square.
+    pub ridge: f64,
+}
+
+impl Default for HeadFit {
+    fn default() -> Self {
+        Self::Sgd(SgdHead::default())
+    }
+}
+
+impl Default for SgdHead {
+    fn default() -> Self {
+        Self {
+            steps: NonZero::new(500).expect("not zero"),
+            batch_size: NonZero::new(512).expect("not zero"),
+            learning_rate: 0.04,
+            epsilon: 1e-2,
+        }
+    }
+}
+
+impl Default for NewtonHead {
+    fn default() -> Self {
+        Self {
+            samples: NonZero::new(8192).expect("not zero"),
+            steps: NonZero::new(4).expect("not zero"),
+            ridge: 1.0,
+        }
+    }
+}
+
+/// A head: logit = weights · features + bias.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    pub(crate) weights: Vec<f32>,
+    pub(crate) bias: f32,
+}
+
+impl Head {
+    /// Logits of rows of features.
+    pub(crate) fn logits(&self, features: &[f32]) -> Vec<f32> {
+        vectorised(
+            #[inline(always)]
+            || {
+                let rows = features.chunks_exact(self.weights.len());
+                rows.map(|row| dot(&self.weights, row) + self.bias)
+                    .collect()
+            },
+        )
+    }
+
+    fn rounded(&self, bits: u8) -> Self {
+        let mut head = self.clone();
+        quantise_weights(&mut head.weights, bits);
+        head
+    }
+}
+
+impl Supernet {
+    /// The shared head of a network, fitted to it.
+    pub(crate) fn fit_head(&self, network: &Network, log: &dyn ClickLog, fit: &HeadFit) -> Head {
+        let layers = self.layout.layers(network);
+        let layer = layers.last().expect("every network has a head");
+        debug_assert_eq!(layer.key.1, LayerKind::Head);
+        let values = self.weights.read_exact(layer);
+        let shared = Head {
+            weights: values.weight,
+            bias: values.bias[0],
+        };
+        let head = match fit {
+            HeadFit::None => shared,
+            HeadFit::Sgd(settings) => self.fit_by_sgd(network, log, layer, shared, settings),
+            HeadFit::Newton(settings) => {
+                let samples = settings.samples.get().min(log.len(Split::Train));
+                let rows: Vec<u32> = (0..samples as u32).collect();
+                let (mut features, mut labels) = (Vec::new(), Vec::new());
+                self.visit_features(network, log, Split::Train, &rows, FORWARD_BATCH, |f, l| {
+                    features.extend_from_slice(f);
+                    labels.extend_from_slice(l);
+                });
+                Newton::new(&features, &labels, shared, settings.ridge).run(settings.steps.get())
+            }
+        };
+        head.rounded(layer.weight_bits)
+    }
+
+    fn fit_by_sgd(
+        &self,
+        network: &Network,
+        log: &dyn ClickLog,
+        layer: &Layer,
+        shared: Head,
+        settings: &SgdHead,
+    ) -> Head {
+        let samples = log.len(Split::Train);
+        let batch_size = settings.batch_size.get().min(samples);
+        let batches = samples / batch_size;
+        let mut fit = Sgd::new(layer.weight_bits, shared, settings);
+        let mut left = settings.steps.get() as usize;
+        while left > 0 {
+            let now = left.min(batches);
+            let rows: Vec<u32> = (0..(now * batch_size) as u32).collect();
+            self.visit_features(network, log, Split::Train, &rows, batch_size, |f, l| {
+                fit.step(f, l);
+            });
+            left -= now;
+        }
+        fit.values
+    }
+}
+
+/// Steps of Adagrad; the weights are rounded at every step.
+struct Sgd<'a> {
+    settings: &'a SgdHead,
+    bits: u8,
+    values: Head,
+    accumulators: Vec<f32>,
+    bias_accumulator: f32,
+    step: u64,
+}
+
+impl<'a> Sgd<'a> {
+    fn new(bits: u8, values: Head, settings: &'a SgdHead) -> Self {
+        Self {
+            settings,
+            bits,
+            accumulators: vec![0.0; values.weights.len()],
+            values,
+            bias_accumulator: 0.0,
+            step: 0,
+        }
+    }
+
+    fn step(&mut self, features: &[f32], labels: &[f32]) {
+        let logits = self.values.rounded(self.bits).logits(features);
+        let slopes: Vec<f32> = logits
+            .iter()
+            .zip(labels)
+            .map(|(&logit, label)| (probability(logit) - label) / labels.len() as f32)
+            .collect();
+        let gradient = weighted_sum(features, &slopes);
+        let steps = u64::from(self.settings.steps.get());
+        let adagrad = Adagrad {
+            learning_rate: learning_rate(self.settings.learning_rate, self.step, steps),
+            epsilon: self.settings.epsilon as f32,
+            gradient_scale: 1.0,
+        };
+        adagrad.update(&mut self.values.weights, &mut self.accumulators, &gradient);
+        let bias = std::slice::from_mut(&mut self.values.bias);
+        let accumulator = std::slice::from_mut(&mut self.bias_accumulator);
+        adagrad.update(bias, accumulator, &[slopes.iter().sum()]);
+        self.step += 1;
+    }
+}
+
+/// Probability of a click.
+pub(crate) fn probability(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// Σ factor · row over the rows of a matrix.
+pub(crate) fn weighted_sum(matrix: &[f32], factors: &[f32]) -> Vec<f32> {
+    let width = matrix.len() / factors.len().max(1);
+    let mut sums = vec![0.0; width];
+    vectorised(
+        #[inline(always)]
+        || {
+            for (row, factor) in matrix.chunks_exact(width).zip(factors) {
+                for (sum, value) in sums.iter_mut().zip(row) {
+                    *sum += factor * value;
+                }
+            }
+        },
+    );
+    sums
+}

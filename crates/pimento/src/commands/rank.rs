@@ -1,0 +1,262 @@
+//! `rank`: does the supernet rank networks as training from scratch does?
+
+use std::{collections::BTreeSet, time::Instant};
+
+use pimento_data::Split;
+use pimento_space::{Network, PathSampler};
+use pimento_supernet::{HeadFit, NewtonHead, SgdHead, Supernet, input_shape};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use tracing::info;
+
+use crate::{
+    cli::{Cli, RankArgs},
+    commands::train::{Prepared, prepare, train_supernet_with},
+    error::Error,
+    interrupt::Interrupt,
+    progress,
+    rank_statistics::{Interval, bootstrap, kendall_tau, regret, spearman_rho},
+    table,
+    verify::{Job, Training, Trainings},
+};
+
+/// File with the results.
+const FILE: &str = "rank.json";
+
+/// Random numbers of the networks that are ranked.
+const NETWORK_STREAM: u64 = 1 << 42;
+
+/// Everything that was measured.
+#[derive(Debug, Serialize)]
+struct Ranking {
+    networks: Vec<Network>,
+    /// Trainings from scratch, one list per network.
+    alone: Vec<Vec<Training>>,
+    /// Seconds of one training from scratch, mean; absent if all had been done before.
+    seconds_alone: Option<f64>,
+    rows: Vec<Row>,
+}
+
+/// One way to train the supernet and one way to score with it.
+#[derive(Debug, Serialize)]
+struct Row {
+    sampler: PathSampler,
+    head: HeadFit,
+    /// Log loss of each network.
+    scores: Vec<f64>,
+    seconds_per_network: f64,
+    kendall_tau: Interval,
+    spearman_rho: Interval,
+    /// Log loss that is lost by trusting the best, and the best five, by score.
+    regret_at_1: f64,
+    regret_at_5: f64,
+}
+
+/// Scores random networks by the supernet and trains them from scratch.
+pub(crate) fn run(cli: &Cli, arguments: &RankArgs, interrupt: &Interrupt) -> Result<(), Error> {
+    let prepared = prepare(cli, &arguments.search)?;
+    let folder = prepared.run.path().to_owned();
+    rank(&prepared, arguments, interrupt).map_err(|error| match error {
+        Error::Interrupted { .. } => Error::Interrupted { run: Some(folder) },
+        other => other,
+    })
+}
+
+fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Result<(), Error> {
+    let networks = draw(prepared, usize::from(arguments.networks));
+    let (alone, seconds_alone) = train_alone(prepared, &networks, arguments.seeds, interrupt)?;
+    let truth: Vec<f64> = alone
+        .iter()
+        .map(|trainings| mean_log_loss(trainings))
+        .collect();
+    let samplers = match &arguments.samplers[..] {
+        [] => vec![prepared.config.file.supernet.sampler],
+        samplers => samplers.iter().map(|sampler| (*sampler).into()).collect(),
+    };
+    let mut rows = Vec::new();
+    for sampler in samplers {
+        let name = format!("supernet-{}.bin", text(sampler));
+        let supernet = train_supernet_with(prepared, sampler, &name, interrupt)?;
+        for head in heads(prepared) {
+            let bar = progress::bar(networks.len() as u64, "scoring", "networks");
+            let start = Instant::now();
+            let mut scores = Vec::with_capacity(networks.len());
+            for network in &networks {
+                interrupt.check()?;
+                scores.push(score(prepared, &supernet, network, &head));
+                bar.inc(1);
+            }
+            let seconds_per_network = start.elapsed().as_secs_f64() / networks.len() as f64;
+            bar.finish_and_clear();
+            let pairs: Vec<(f64, f64)> =
+                scores.iter().copied().zip(truth.iter().copied()).collect();
+            let row = Row {
+                sampler,
+                head,
+                seconds_per_network,
+                kendall_tau: bootstrap(&pairs, kendall_tau, prepared.config.file.seed),
+                spearman_rho: bootstrap(&pairs, spearman_rho, prepared.config.file.seed),
+                regret_at_1: regret(&pairs, 1),
+                regret_at_5: regret(&pairs, 5),
+                scores,
+            };
+            info!(
+                sampler = text(sampler),
+                head = head_name(&row.head),
+                kendall_tau = row.kendall_tau.value,
+                "ranked"
+            );
+            rows.push(row);
+        }
+    }
+    let ranking = Ranking {
+        networks,
+        alone,
+        seconds_alone,
+        rows,
+    };
+    prepared.run.write_json(FILE, &ranking)?;
+    table::print(&render(&ranking, &truth));
+    Ok(())
+}
+
+/// Different random networks of the space.
+fn draw(prepared: &Prepared, count: usize) -> Vec<Network> {
+    let mut rng = ChaCha8Rng::seed_from_u64(prepared.config.file.seed);
+    rng.set_stream(NETWORK_STREAM);
+    let input = input_shape(prepared.data.log.shape());
+    let (mut networks, mut seen) = (Vec::new(), BTreeSet::new());
+    // A tiny space may not have as many.
+    for _ in 0..100 * count {
+        if networks.len() == count {
+            break;
+        }
+        let genotype = prepared.space.sample(&mut rng);
+        let network = prepared.space.decode(&genotype, input).network;
+        if seen.insert(network.clone()) {
+            networks.push(network);
+        }
+    }
+    networks
+}
+
+fn train_alone(
+    prepared: &Prepared,
+    networks: &[Network],
+    seeds: u64,
+    interrupt: &Interrupt,
+) -> Result<(Vec<Vec<Training>>, Option<f64>), Error> {
+    let jobs: Vec<Job<'_>> = networks
+        .iter()
+        .enumerate()
+        .flat_map(|(number, network)| {
+            (0..seeds).map(move |seed| Job {
+                name: format!("network {number}"),
+                network,
+                seed: prepared.config.file.seed + seed,
+            })
+        })
+        .collect();
+    let settings = prepared.config.file.retrain.get_ref().train.clone();
+    let mut trainings = Trainings::open(&prepared.run, prepared.data.log.as_ref(), settings)?;
+    let is_new = jobs.iter().all(|job| trainings.earlier(job).is_none());
+    let start = Instant::now();
+    let trainings = trainings.train(&jobs, interrupt)?;
+    let seconds = is_new.then(|| start.elapsed().as_secs_f64() / jobs.len() as f64);
+    let by_network = trainings.chunks(seeds as usize).map(<[Training]>::to_vec);
+    Ok((by_network.collect(), seconds))
+}
+
+fn score(prepared: &Prepared, supernet: &Supernet, network: &Network, head: &HeadFit) -> f64 {
+    let samples = prepared.config.file.score.get_ref().validation_samples;
+    let network = supernet.subnet(network);
+    let log = prepared.data.log.as_ref();
+    supernet
+        .evaluate(&network, log, Split::Validation, samples, head)
+        .log_loss
+}
+
+/// The ways to fit a head; those of the configuration as it says.
+fn heads(prepared: &Prepared) -> Vec<HeadFit> {
+    let configured = &prepared.config.file.score.get_ref().head;
+    let mut heads = vec![HeadFit::None];
+    heads.push(match configured {
+        HeadFit::Sgd(_) => configured.clone(),
+        _ => HeadFit::Sgd(SgdHead::default()),
+    });
+    heads.push(match configured {
+        HeadFit::Newton(_) => configured.clone(),
+        _ => HeadFit::Newton(NewtonHead::default()),
+    });
+    heads
+}
+
+fn mean_log_loss(trainings: &[Training]) -> f64 {
+    let losses = trainings
+        .iter()
+        .map(|training| training.validation.log_loss);
+    losses.sum::<f64>() / trainings.len() as f64
+}
+
+fn text(sampler: PathSampler) -> &'static str {
+    match sampler {
+        PathSampler::SinglePath => "single-path",
+        PathSampler::AnyConnection => "any-connection",
+        PathSampler::FullPath => "full-path",
+        PathSampler::Sandwich => "sandwich",
+        PathSampler::Fair => "fair",
+    }
+}
+
+fn head_name(head: &HeadFit) -> &'static str {
+    match head {
+        HeadFit::None => "none",
+        HeadFit::Sgd(_) => "sgd",
+        HeadFit::Newton(_) => "newton",
+    }
+}
+
+fn render(ranking: &Ranking, truth: &[f64]) -> String {
+    let header = [
+        "sampler",
+        "head",
+        "Kendall τ",
+        "Spearman ρ",
+        "regret@1",
+        "regret@5",
+        "ms/network",
+        "share of training",
+    ];
+    let interval = |interval: Interval| {
+        format!(
+            "{:.2} [{:.2}, {:.2}]",
+            interval.value, interval.low, interval.high
+        )
+    };
+    let rows = ranking.rows.iter().map(|row| {
+        let share = ranking.seconds_alone.map_or_else(
+            || "–".to_owned(),
+            |s| format!("{:.2} %", 100.0 * row.seconds_per_network / s),
+        );
+        vec![
+            text(row.sampler).to_owned(),
+            head_name(&row.head).to_owned(),
+            interval(row.kendall_tau),
+            interval(row.spearman_rho),
+            format!("{:.4}", row.regret_at_1),
+            format!("{:.4}", row.regret_at_5),
+            format!("{:.1}", 1e3 * row.seconds_per_network),
+            share,
+        ]
+    });
+    let mut sorted = truth.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let [best, median, worst] = [0, sorted.len() / 2, sorted.len() - 1].map(|place| sorted[place]);
+    format!(
+        "{}\n{} networks trained from scratch: log loss {best:.4} (best), {median:.4} (median), \
+         {worst:.4} (worst)",
+        table::table(&header, rows),
+        truth.len()
+    )
+}
