@@ -71,6 +71,26 @@ fn a_search_writes_a_front_that_repeats_whatever_the_threads() {
 }
 
 #[test]
+fn every_example_is_a_configuration() {
+    let bench = Bench::new();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let output = bench.run(&["data", "describe", path.to_str().unwrap()]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        // Logs that cannot come with the project are the reader's to bring.
+        assert!(
+            output.status.success() || error.contains("no such file"),
+            "{}: {error}",
+            path.display()
+        );
+        count += 1;
+    }
+    assert!(count >= 3);
+}
+
+#[test]
 fn a_ranking_has_every_sampler_and_head_and_repeats() {
     let bench = Bench::new();
     let rank = |run: &str, threads: &str| -> Value {

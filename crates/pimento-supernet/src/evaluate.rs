@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quality {
-    /// Mean binary cross-entropy in nats.
+    /// Mean binary cross-entropy in nats; [`f64::MAX`] if answers overflow.
     pub log_loss: f64,
     /// Area under the ROC curve; absent if all labels are equal.
     pub auc: Option<f64>,
@@ -37,8 +37,13 @@ impl Supernet {
             answers.extend(head.logits(f));
             labels.extend_from_slice(l);
         });
+        let log_loss = log_loss(&answers, &labels);
         Quality {
-            log_loss: log_loss(&answers, &labels),
+            log_loss: if log_loss.is_finite() {
+                log_loss
+            } else {
+                f64::MAX
+            },
             auc: auc(&answers, &labels),
         }
     }

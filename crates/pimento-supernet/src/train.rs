@@ -83,6 +83,8 @@ pub struct StepReport {
     pub learning_rate: f32,
     /// Global norm of the gradients before clipping.
     pub gradient_norm: f64,
+    /// Whether weights changed. They stay if the norm is not finite.
+    pub is_applied: bool,
 }
 
 impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
@@ -195,10 +197,15 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             epsilon: self.settings.epsilon as f32,
             gradient_scale: (self.settings.clip_norm / gradient_norm.max(1e-12)).min(1.0) as f32,
         };
-        self.supernet.weights.update(layers, &gradients, &adagrad);
-        self.supernet.embeddings.update(&rows, &adagrad);
+        // A path whose products overflow tells nothing; its neighbours go on learning.
+        let is_applied = gradient_norm.is_finite();
+        if is_applied {
+            self.supernet.weights.update(layers, &gradients, &adagrad);
+            self.supernet.embeddings.update(&rows, &adagrad);
+        }
         let loss = shards.iter().map(|shard| shard.loss).sum();
         StepReport {
+            is_applied,
             step: self.step,
             loss,
             learning_rate: rate,

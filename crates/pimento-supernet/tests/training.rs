@@ -151,10 +151,50 @@ fn fitting_the_head_helps_and_changes_nothing() {
         steps: 200.try_into().unwrap(),
         ..SgdHead::default()
     }));
-    let by_newton = score(&HeadFit::Newton(NewtonHead::default()));
+    let by_newton = score(&HeadFit::Newton(NewtonHead {
+        ridge: 1e-3,
+        ..NewtonHead::default()
+    }));
     assert!(by_sgd < untouched, "{by_sgd} {untouched}");
     assert!(by_newton < by_sgd, "{by_newton} {by_sgd}");
     assert!(supernet == before);
+}
+
+#[test]
+fn steps_that_overflow_are_left_out() {
+    let log = SmallLog::new(2000);
+    let settings = TrainSettings {
+        epochs: 8.0,
+        learning_rate: 1e25,
+        ..TrainSettings::default()
+    };
+    let network = random_network(false, &[32], &mut ChaCha8Rng::seed_from_u64(12));
+    let alone = Supernet::stand_alone(&network, log.shape(), 1);
+    let mut trainer = Trainer::new(alone, &log, settings, 1, 0);
+    let mut left_out = 0;
+    while trainer.step_count() < trainer.steps() {
+        let before = trainer.supernet().clone();
+        let report = trainer.step(&network);
+        if !report.is_applied {
+            left_out += 1;
+            assert!(*trainer.supernet() == before);
+        }
+    }
+    assert!(left_out > 0);
+    for (_, values) in trainer.supernet().layers(&network) {
+        assert!(
+            values
+                .weight
+                .iter()
+                .chain(&values.bias)
+                .all(|value| value.is_finite())
+        );
+    }
+    let quality =
+        trainer
+            .supernet()
+            .evaluate(&network, &log, Split::Validation, 4000, &HeadFit::None);
+    assert_eq!((quality.log_loss, quality.auc), (f64::MAX, None));
 }
 
 #[test]

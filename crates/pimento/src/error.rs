@@ -79,6 +79,17 @@ pub(crate) enum Error {
         /// Designs priced.
         evaluations: usize,
     },
+    /// The supernet's weights run away.
+    #[error(
+        "the supernet's training diverged: {left_out} of {steps} steps overflowed; lower \
+         `learning-rate` or raise `epsilon` in [supernet.train]"
+    )]
+    Diverged {
+        /// Steps whose gradients were not finite.
+        left_out: u64,
+        /// All steps.
+        steps: u64,
+    },
     /// Somebody asked to stop; everything is saved.
     #[error("interrupted{}", continuation(run.as_deref()))]
     Interrupted {

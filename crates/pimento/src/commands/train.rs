@@ -1,9 +1,9 @@
 //! `train`: the supernet of a search; also the first part of `search`.
 
-use pimento_data::Split;
+use pimento_data::{ClickLog, Split};
 use pimento_space::{PathSampler, SearchSpace};
 use pimento_supernet::{Capacity, Identity, Supernet, Trainer, input_shape};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     catalogue::{OpenLog, open_log, space_of},
@@ -14,6 +14,9 @@ use crate::{
     journal, progress,
     run::RunFolder,
 };
+
+/// One over the share of steps that may overflow before a training counts as failed.
+const MOST_LEFT_OUT: u64 = 5;
 
 /// A run that can begin or go on.
 pub(crate) struct Prepared {
@@ -154,17 +157,17 @@ pub(crate) fn train_supernet_with(
     if done >= steps {
         return Ok(trainer.into_supernet());
     }
+    let save = |trainer: &Trainer<'_, dyn ClickLog>| {
+        prepared
+            .run
+            .save_supernet(name, trainer.supernet(), &identity, trainer.step_count())
+    };
     let bar = progress::bar(steps, "training supernet", "steps");
     let full_path_steps = config.full_path_share * steps as f64;
-    let mut recent = 0.0;
+    let (mut recent, mut applied) = (0.0, 0_u64);
     while trainer.step_count() < steps {
         if interrupt.is_asked() {
-            prepared.run.save_supernet(
-                name,
-                trainer.supernet(),
-                &identity,
-                trainer.step_count(),
-            )?;
+            save(&trainer)?;
             interrupt.check()?;
         }
         let probability = (1.0 - trainer.step_count() as f64 / full_path_steps.max(1e-9)).max(0.0);
@@ -174,11 +177,10 @@ pub(crate) fn train_supernet_with(
             .sample_path(sampler, probability, step, |step| trainer.path_rng(step));
         let network = prepared.space.decode(&genotype, input).network;
         let report = trainer.step(&trainer.supernet().subnet(&network));
-        recent = if report.step == done {
-            report.loss
-        } else {
-            0.98 * recent + 0.02 * report.loss
-        };
+        if report.is_applied {
+            recent += (report.loss - recent) / f64::min(50.0, (applied + 1) as f64);
+            applied += 1;
+        }
         bar.set_position(trainer.step_count());
         if trainer.step_count().is_multiple_of(50) {
             bar.set_message(format!("· log loss {recent:.4}"));
@@ -186,12 +188,7 @@ pub(crate) fn train_supernet_with(
         if trainer.step_count().is_multiple_of(config.checkpoint_steps)
             || trainer.step_count() == steps
         {
-            prepared.run.save_supernet(
-                name,
-                trainer.supernet(),
-                &identity,
-                trainer.step_count(),
-            )?;
+            save(&trainer)?;
             info!(
                 step = trainer.step_count(),
                 log_loss = recent,
@@ -200,5 +197,12 @@ pub(crate) fn train_supernet_with(
         }
     }
     bar.finish_and_clear();
+    let left_out = steps - done - applied;
+    if left_out * MOST_LEFT_OUT > steps - done {
+        return Err(Error::Diverged { left_out, steps });
+    }
+    if left_out > 0 {
+        warn!(left_out, steps, "some steps overflowed and were left out");
+    }
     Ok(trainer.into_supernet())
 }
