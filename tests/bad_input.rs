@@ -33,6 +33,18 @@ fn mistakes_in_a_search_file() {
         "expected a positive number",
     );
     check(
+        "steps = 2 }",
+        "steps = 2, learning-rate = 0.0 }",
+        16,
+        "`score.head.learning-rate` is 0",
+    );
+    check(
+        "\"sgd\"",
+        "\"magic\"",
+        16,
+        "expected one of `none`, `sgd`, `newton`",
+    );
+    check(
         "population-size = 6",
         "population-size = 1",
         18,

@@ -211,6 +211,7 @@ impl SearchConfig {
             let span = self.file.score.span();
             return Err(self.error("`validation-samples` is 0, expected at least 1", span));
         }
+        self.check_head()?;
         let settings = &self.file.search;
         settings
             .get_ref()
@@ -260,11 +261,39 @@ impl SearchConfig {
         Ok(())
     }
 
-    /// An error that points at the key its message names first.
+    fn check_head(&self) -> Result<(), Error> {
+        let (key, value, is_sound) = match &self.file.score.get_ref().head {
+            HeadFit::None => return Ok(()),
+            HeadFit::Sgd(head) if head.epsilon.is_finite() && head.epsilon > 0.0 => {
+                let rate = head.learning_rate;
+                ("learning-rate", rate, rate.is_finite() && rate > 0.0)
+            }
+            HeadFit::Sgd(head) => ("epsilon", head.epsilon, false),
+            HeadFit::Newton(head) => {
+                let ridge = head.ridge;
+                ("ridge", ridge, ridge.is_finite() && ridge > 0.0)
+            }
+        };
+        if is_sound {
+            return Ok(());
+        }
+        let message = format!("`score.head.{key}` is {value}, expected a positive number");
+        Err(self.about(&message))
+    }
+
+    /// An error that points at the key its message names first, `section.key` or `key`.
     fn about(&self, message: &str) -> Error {
-        let key = message.split('`').nth(1).unwrap_or_default();
-        let key = key.rsplit('.').next().unwrap_or(key);
-        let span = self.text.find(key).map(|start| start..start + key.len());
+        let path = message.split('`').nth(1).unwrap_or_default();
+        let (mut section, key) = path.rsplit_once('.').unwrap_or(("", path));
+        let mut first = self.text.find(&format!("[{section}]"));
+        while first.is_none() && !section.is_empty() {
+            section = section.rsplit_once('.').map_or("", |(parent, _)| parent);
+            first = self.text.find(&format!("[{section}]"));
+        }
+        let first = first.unwrap_or(0);
+        let span = self.text[first..]
+            .find(key)
+            .map(|start| first + start..first + start + key.len());
         Error::toml(&self.path, &self.text, message, span)
     }
 }

@@ -91,10 +91,10 @@ pub(crate) enum Error {
         steps: u64,
     },
     /// Somebody asked to stop; everything is saved.
-    #[error("interrupted{}", continuation(run.as_deref()))]
+    #[error("interrupted{}", resume.as_deref().unwrap_or_default())]
     Interrupted {
-        /// The run, if it can go on.
-        run: Option<PathBuf>,
+        /// How to go on.
+        resume: Option<String>,
     },
 }
 
@@ -132,6 +132,16 @@ impl Error {
         }
     }
 
+    /// An interruption says which command goes on; other errors stay as they are.
+    pub(crate) fn resumed_by(self, command: &str) -> Self {
+        match self {
+            Self::Interrupted { .. } => Self::Interrupted {
+                resume: Some(format!(": go on with `pimento {command}`")),
+            },
+            other => other,
+        }
+    }
+
     /// 2 for what the user wrote, 1 for what went wrong, 130 for an interrupted run.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
@@ -139,12 +149,5 @@ impl Error {
             Self::Interrupted { .. } => ExitCode::from(INTERRUPTED as u8),
             _ => ExitCode::FAILURE,
         }
-    }
-}
-
-fn continuation(run: Option<&Path>) -> String {
-    match run {
-        Some(run) => format!(": go on with `pimento search --resume {}`", run.display()),
-        None => String::new(),
     }
 }

@@ -40,7 +40,7 @@ impl Interrupt {
     /// An error if the run should stop.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.is_asked() {
-            Err(Error::Interrupted { run: None })
+            Err(Error::Interrupted { resume: None })
         } else {
             Ok(())
         }

@@ -56,11 +56,13 @@ struct Row {
 /// Scores random networks by the supernet and trains them from scratch.
 pub(crate) fn run(cli: &Cli, arguments: &RankArgs, interrupt: &Interrupt) -> Result<(), Error> {
     let prepared = prepare(cli, &arguments.search)?;
-    let folder = prepared.run.path().to_owned();
-    rank(&prepared, arguments, interrupt).map_err(|error| match error {
-        Error::Interrupted { .. } => Error::Interrupted { run: Some(folder) },
-        other => other,
-    })
+    let command = format!(
+        "rank --resume {} --networks {} --seeds {}",
+        prepared.run.path().display(),
+        arguments.networks,
+        arguments.seeds
+    );
+    rank(&prepared, arguments, interrupt).map_err(|error| error.resumed_by(&command))
 }
 
 fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Result<(), Error> {

@@ -57,7 +57,11 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
             })
         })
         .collect();
-    let trainings = Trainings::open(&run, data.log.as_ref(), settings)?.train(&jobs, interrupt)?;
+    // The command as it was typed: what is done is kept.
+    let resume = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let trainings = Trainings::open(&run, data.log.as_ref(), settings)?
+        .train(&jobs, interrupt)
+        .map_err(|error| error.resumed_by(&resume))?;
     let results: Vec<Retrained> = work
         .into_iter()
         .zip(trainings.chunks(arguments.seeds as usize))

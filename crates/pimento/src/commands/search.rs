@@ -24,11 +24,8 @@ const STATE_FILE: &str = "search-state.json";
 /// Runs a search to its end, or to the next safe point if interrupted.
 pub(crate) fn run(cli: &Cli, arguments: &SearchArgs, interrupt: &Interrupt) -> Result<(), Error> {
     let prepared = prepare(cli, arguments)?;
-    let folder = prepared.run.path().to_owned();
-    search(&prepared, interrupt).map_err(|error| match error {
-        Error::Interrupted { .. } => Error::Interrupted { run: Some(folder) },
-        other => other,
-    })
+    let command = format!("search --resume {}", prepared.run.path().display());
+    search(&prepared, interrupt).map_err(|error| error.resumed_by(&command))
 }
 
 fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {

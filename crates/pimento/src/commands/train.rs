@@ -33,17 +33,10 @@ pub(crate) struct Prepared {
 /// Trains the supernet of a configuration.
 pub(crate) fn run(cli: &Cli, arguments: &SearchArgs, interrupt: &Interrupt) -> Result<(), Error> {
     let prepared = prepare(cli, arguments)?;
-    let folder = prepared.run.path().to_owned();
-    train_supernet(&prepared, interrupt).map_err(|error| match error {
-        Error::Interrupted { .. } => Error::Interrupted {
-            run: Some(folder.clone()),
-        },
-        other => other,
-    })?;
-    info!(
-        "supernet trained; go on with `pimento search --resume {}`",
-        folder.display()
-    );
+    let folder = prepared.run.path().display();
+    train_supernet(&prepared, interrupt)
+        .map_err(|error| error.resumed_by(&format!("train --resume {folder}")))?;
+    info!("supernet trained; go on with `pimento search --resume {folder}`");
     Ok(())
 }
 
