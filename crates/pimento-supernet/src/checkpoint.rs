@@ -1,18 +1,22 @@
 //! Weights on their way to and from a file.
 //!
 //! Layout, all numbers little-endian: magic, format version (u32), fingerprints of space and data
-//! (length as u32, UTF-8), seed (u64), steps done (u64), number of values (u64), the values and
-//! accumulators as 32-bit floats (embedding tables by field, then layers by address), and the
-//! BLAKE3 digest of everything before it.
+//! (length as u32, UTF-8), seed (u64), steps done (u64), number of values (u64), whether there
+//! are momenta (u8), values, accumulators and momenta as 32-bit floats (embedding tables by field, then
+//! layers by address), and the BLAKE3 digest of everything before it.
 
 use std::io::{self, Read, Write};
 
 use thiserror::Error;
 
-use crate::supernet::Supernet;
+use crate::{
+    optimizer::{Optimizer, Parameter},
+    supernet::Supernet,
+    weights::StoredLayer,
+};
 
 const MAGIC: &[u8; 16] = b"pimento-supernet";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Floats that are converted at once.
 const CHUNK: usize = 1 << 16;
 
@@ -81,6 +85,7 @@ impl Supernet {
         for number in [identity.seed, step, self.value_count()] {
             writer.write_all(&number.to_le_bytes())?;
         }
+        writer.write_all(&[u8::from(self.has_momenta())])?;
         for values in self.all_values() {
             write_floats(&mut writer, values)?;
         }
@@ -115,7 +120,12 @@ impl Supernet {
         let seed = u64::from_le_bytes(reader.array()?);
         check("seed", &seed.to_string(), &identity.seed.to_string())?;
         let step = u64::from_le_bytes(reader.array()?);
-        let (found, expected) = (u64::from_le_bytes(reader.array()?), self.value_count());
+        let found = u64::from_le_bytes(reader.array()?);
+        if reader.array()? == [1] {
+            self.weights.prepare(Optimizer::Adam);
+            self.embeddings.prepare(Optimizer::Adam);
+        }
+        let expected = self.value_count();
         if found != expected {
             return Err(CheckpointError::Size { found, expected });
         }
@@ -136,26 +146,23 @@ impl Supernet {
         self.all_values().map(|values| values.len() as u64).sum()
     }
 
+    fn has_momenta(&self) -> bool {
+        let tables = &self.embeddings.tables;
+        tables.iter().any(|table| !table.momenta.is_empty())
+    }
+
     fn all_values(&self) -> impl Iterator<Item = &[f32]> {
+        let layers = self.weights.layers.values();
+        let parameters = layers.flat_map(StoredLayer::parameters);
         let tables = self.embeddings.tables.iter();
-        let tables = tables.flat_map(|table| [&table.values[..], &table.accumulators[..]]);
-        let parameters = self
-            .weights
-            .layers
-            .values()
-            .flat_map(super::weights::StoredLayer::parameters);
-        tables.chain(parameters.flat_map(|part| [&part.values[..], &part.accumulators[..]]))
+        tables.chain(parameters).flat_map(Parameter::parts)
     }
 
     fn all_values_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        let layers = self.weights.layers.values_mut();
+        let parameters = layers.flat_map(StoredLayer::parameters_mut);
         let tables = self.embeddings.tables.iter_mut();
-        let tables = tables.flat_map(|table| [&mut table.values[..], &mut table.accumulators[..]]);
-        let parameters = self
-            .weights
-            .layers
-            .values_mut()
-            .flat_map(super::weights::StoredLayer::parameters_mut);
-        tables.chain(parameters.flat_map(|part| [&mut part.values[..], &mut part.accumulators[..]]))
+        tables.chain(parameters).flat_map(Parameter::parts_mut)
     }
 }
 

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::{
-    adagrad::Adagrad,
+    optimizer::{Optimizer, Parameter, Update},
     quantise::{FULL_PRECISION_BITS, quantise_group},
 };
 
@@ -16,14 +16,8 @@ const FIRST_STREAM: u64 = 1 << 32;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EmbeddingTables {
     pub(crate) dim: usize,
-    pub(crate) tables: Vec<Table>,
-}
-
-/// Rows and one Adagrad accumulator per value, both of shape [rows, dim].
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Table {
-    pub(crate) values: Vec<f32>,
-    pub(crate) accumulators: Vec<f32>,
+    /// Rows of every table, shape [rows, dim].
+    pub(crate) tables: Vec<Parameter>,
 }
 
 /// Gradients of the rows of one table that a batch touched: row numbers, ascending, and their
@@ -41,7 +35,7 @@ impl EmbeddingTables {
         let tables = table_rows
             .par_iter()
             .enumerate()
-            .map(|(field, &rows)| Table::init(field, rows as usize, dim, seed))
+            .map(|(field, &rows)| table(field, rows as usize, dim, seed))
             .collect();
         Self { dim, tables }
     }
@@ -103,17 +97,46 @@ impl EmbeddingTables {
         sums
     }
 
+    /// The gradients of all rows: those of `touched`, and everywhere that of `decay / 2 · Σ value²`.
+    pub(crate) fn all_row_gradients(
+        &self,
+        touched: &[RowGradients],
+        decay: f32,
+    ) -> Vec<RowGradients> {
+        let dim = self.dim;
+        self.tables
+            .par_iter()
+            .zip(touched)
+            .map(|(table, touched)| {
+                let mut gradients: Vec<f32> = table.values.iter().map(|w| decay * w).collect();
+                for (&row, touched) in touched.rows.iter().zip(touched.gradients.chunks(dim)) {
+                    let sums = &mut gradients[row as usize * dim..][..dim];
+                    for (sum, gradient) in sums.iter_mut().zip(touched) {
+                        *sum += gradient;
+                    }
+                }
+                let rows = (0..(table.values.len() / dim) as u32).collect();
+                RowGradients { rows, gradients }
+            })
+            .collect()
+    }
+
+    /// Makes room for the state of `optimizer`.
+    pub(crate) fn prepare(&mut self, optimizer: Optimizer) {
+        for table in &mut self.tables {
+            table.prepare(optimizer);
+        }
+    }
+
     /// One optimiser step on the touched rows.
-    pub(crate) fn update(&mut self, gradients: &[RowGradients], adagrad: &Adagrad) {
+    pub(crate) fn update(&mut self, gradients: &[RowGradients], update: &Update) {
         let dim = self.dim;
         self.tables
             .par_iter_mut()
             .zip(gradients)
             .for_each(|(table, gradients)| {
                 for (&row, gradient) in gradients.rows.iter().zip(gradients.gradients.chunks(dim)) {
-                    let range = row as usize * dim..(row as usize + 1) * dim;
-                    let values = &mut table.values[range.clone()];
-                    adagrad.update(values, &mut table.accumulators[range], gradient);
+                    table.update(row as usize * dim, gradient, update);
                 }
             });
     }
@@ -129,20 +152,12 @@ impl RowGradients {
     }
 }
 
-impl Table {
-    fn init(field: usize, rows: usize, dim: usize, seed: u64) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(FIRST_STREAM + field as u64);
-        let deviation = (2.0 / (rows + dim) as f32).sqrt();
-        let values: Vec<f32> = (0..rows * dim)
-            .map(|_| deviation * normal(&mut rng))
-            .collect();
-        let accumulators = vec![0.0; values.len()];
-        Self {
-            values,
-            accumulators,
-        }
-    }
+fn table(field: usize, rows: usize, dim: usize, seed: u64) -> Parameter {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(FIRST_STREAM + field as u64);
+    let deviation = (2.0 / (rows + dim) as f32).sqrt();
+    let values = (0..rows * dim).map(|_| deviation * normal(&mut rng));
+    Parameter::new(values.collect())
 }
 
 /// A standard normal variate by the Box–Muller transform.
@@ -189,15 +204,28 @@ mod tests {
             gradients: vec![30.0, 40.0, 10.0, 20.0],
         };
         assert_eq!(gradients[1], expected);
-        let adagrad = Adagrad {
-            learning_rate: 1.0,
-            epsilon: 0.0,
-            gradient_scale: 1.0,
-        };
-        tables.update(&gradients, &adagrad);
+        let update = Optimizer::Adagrad.update(0, 1.0, 0.0, 1.0);
+        tables.update(&gradients, &update);
         assert_eq!(tables.tables[0].values[..4], before.tables[0].values[..4]);
         assert_eq!(tables.tables[0].values[4], before.tables[0].values[4] - 1.0);
         assert_eq!(tables.tables[0].accumulators[4..], [16.0, 36.0]);
+    }
+
+    #[test]
+    fn all_rows_decay_and_touched_ones_have_their_gradients_too() {
+        let tables = tables();
+        let shards: [(&[u32], &[f32]); 1] = [(&[2, 4], &[1.0, 10.0, 2.0, 20.0])];
+        let touched = tables.row_gradients(&shards);
+        let all = tables.all_row_gradients(&touched, 0.5);
+        assert_eq!(all[0].rows, [0, 1, 2]);
+        assert_eq!(all[1].rows, [0, 1, 2, 3, 4]);
+        let values = &tables.tables[0].values;
+        let expected: Vec<f32> = values.iter().map(|w| 0.5 * w).collect();
+        assert_eq!(all[0].gradients[..4], expected[..4]);
+        assert_eq!(
+            all[0].gradients[4..],
+            [expected[4] + 1.0, expected[5] + 2.0]
+        );
     }
 
     #[test]

@@ -1,7 +1,29 @@
 //! The learning rate over time.
 
+use serde::{Deserialize, Serialize};
+
 /// The smallest learning rate of a schedule.
 const FLOOR: f64 = 1e-8;
+
+/// The learning rate over the steps of a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Linear to the peak over the first tenth, then half a cosine back, as NASRec.
+    Cosine,
+    /// The peak from the first step on.
+    Constant,
+}
+
+impl Schedule {
+    /// The rate of a step.
+    pub(crate) fn learning_rate(self, peak: f64, step: u64, steps: u64) -> f32 {
+        match self {
+            Self::Cosine => learning_rate(peak, step, steps),
+            Self::Constant => peak as f32,
+        }
+    }
+}
 
 /// Linear from 1e-8 to `peak` over the first tenth of `steps`, then half a cosine back to 1e-8, as
 /// NASRec trains.

@@ -11,13 +11,13 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    adagrad::Adagrad,
     embedding::RowGradients,
     forward::{Inputs, features, logits},
     layer::{Layer, LayerKind},
+    optimizer::Optimizer,
     parameters::Parameters,
     quantise::to_vec,
-    schedule::learning_rate,
+    schedule::Schedule,
     supernet::Supernet,
     weights::LayerValues,
 };
@@ -34,14 +34,21 @@ pub struct TrainSettings {
     pub epochs: f64,
     /// Samples per step.
     pub batch_size: NonZero<usize>,
+    /// How gradients become steps.
+    pub optimizer: Optimizer,
+    /// The learning rate over the steps.
+    pub schedule: Schedule,
     /// Peak of the learning rate.
     pub learning_rate: f64,
-    /// Adagrad's ε.
+    /// The optimiser's ε.
     pub epsilon: f64,
     /// Largest global norm of the gradients, touched embedding rows included.
     pub clip_norm: f64,
-    /// Weight of the squared norm of the touched embedding rows in the loss.
+    /// Weight of half the squared norm of embedding rows in the loss: of the rows that each sample
+    /// reads, or of all, as `embedding_rows` says.
     pub embedding_l2: f64,
+    /// Which embedding rows a step changes.
+    pub embedding_rows: EmbeddingRows,
     /// Parts of a batch that are worked on in parallel; part of a result's identity, unlike the
     /// number of threads.
     pub shards: NonZero<usize>,
@@ -53,13 +60,27 @@ impl Default for TrainSettings {
         Self {
             epochs: 1.0,
             batch_size: number(512),
+            optimizer: Optimizer::Adagrad,
+            schedule: Schedule::Cosine,
             learning_rate: 0.12,
             epsilon: 1e-2,
             clip_norm: 5.0,
             embedding_l2: 0.0,
+            embedding_rows: EmbeddingRows::Touched,
             shards: number(2),
         }
     }
+}
+
+/// Which embedding rows a step changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmbeddingRows {
+    /// Those that the batch reads; time does not grow with the tables.
+    Touched,
+    /// All, as frameworks with dense gradients do: the decay and Adam's moments act on every row at
+    /// every step. For small tables.
+    All,
 }
 
 /// A supernet in training.
@@ -70,6 +91,7 @@ pub struct Trainer<'a, L: ClickLog + ?Sized> {
     seed: u64,
     step: u64,
     order: Order,
+    rate_factor: f64,
 }
 
 /// What one step did.
@@ -93,12 +115,14 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
     /// # Panics
     /// If the training split is empty.
     pub fn new(
-        supernet: Supernet,
+        mut supernet: Supernet,
         log: &'a L,
         settings: TrainSettings,
         seed: u64,
         step: u64,
     ) -> Self {
+        supernet.weights.prepare(settings.optimizer);
+        supernet.embeddings.prepare(settings.optimizer);
         assert!(log.len(Split::Train) > 0, "there are samples to train on");
         let order = Order::new(log.len(Split::Train), seed);
         Self {
@@ -108,6 +132,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             seed,
             step,
             order,
+            rate_factor: 1.0,
         }
     }
 
@@ -127,6 +152,11 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(PATH_STREAM + step);
         rng
+    }
+
+    /// Multiplies the learning rate from now on.
+    pub fn scale_learning_rate(&mut self, factor: f64) {
+        self.rate_factor *= factor;
     }
 
     /// The weights as they are.
@@ -187,21 +217,30 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             .iter()
             .map(|shard| (shard.batch.indices.as_slice(), shard.embedding.as_slice()))
             .collect();
-        let rows = self.supernet.embeddings.row_gradients(&embedding);
+        let mut rows = self.supernet.embeddings.row_gradients(&embedding);
+        if self.settings.embedding_rows == EmbeddingRows::All {
+            let decay = self.settings.embedding_l2 as f32;
+            rows = self.supernet.embeddings.all_row_gradients(&rows, decay);
+        }
         let squared = squared_norms.into_iter().sum::<f64>()
             + rows.iter().map(RowGradients::squared_norm).sum::<f64>();
         let gradient_norm = squared.sqrt();
-        let rate = learning_rate(self.settings.learning_rate, self.step, self.steps());
-        let adagrad = Adagrad {
-            learning_rate: rate,
-            epsilon: self.settings.epsilon as f32,
-            gradient_scale: (self.settings.clip_norm / gradient_norm.max(1e-12)).min(1.0) as f32,
-        };
+        let peak = self.rate_factor * self.settings.learning_rate;
+        let rate = self
+            .settings
+            .schedule
+            .learning_rate(peak, self.step, self.steps());
+        let scale = (self.settings.clip_norm / gradient_norm.max(1e-12)).min(1.0) as f32;
+        let epsilon = self.settings.epsilon as f32;
+        let update = self
+            .settings
+            .optimizer
+            .update(self.step, rate, epsilon, scale);
         // A path whose products overflow tells nothing; its neighbours go on learning.
         let is_applied = gradient_norm.is_finite();
         if is_applied {
-            self.supernet.weights.update(layers, &gradients, &adagrad);
-            self.supernet.embeddings.update(&rows, &adagrad);
+            self.supernet.weights.update(layers, &gradients, &update);
+            self.supernet.embeddings.update(&rows, &update);
         }
         let loss = shards.iter().map(|shard| shard.loss).sum();
         StepReport {
@@ -217,7 +256,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
     /// divided by the batch size.
     fn add_embedding_decay(&self, shards: &mut [Shard], network: &Network) {
         let decay = self.settings.embedding_l2 as f32;
-        if decay == 0.0 {
+        if decay == 0.0 || self.settings.embedding_rows == EmbeddingRows::All {
             return;
         }
         let samples: usize = shards.iter().map(|shard| shard.batch.len()).sum();

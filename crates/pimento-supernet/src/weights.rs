@@ -7,10 +7,10 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::{
-    adagrad::Adagrad,
     fused::vectorised,
     lanes::dot,
     layer::{Capacity, Layer, LayerKey, LayerKind, Layout},
+    optimizer::{Optimizer, Parameter, Update},
     quantise::quantise_weights,
 };
 
@@ -31,13 +31,6 @@ pub(crate) struct StoredLayer {
     pub(crate) bias: Parameter,
     pub(crate) gain: Parameter,
     pub(crate) shift: Parameter,
-}
-
-/// Values and their Adagrad accumulators.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Parameter {
-    pub(crate) values: Vec<f32>,
-    pub(crate) accumulators: Vec<f32>,
 }
 
 /// Parts of a layer as one network uses them, or their gradients; absent parts are empty.
@@ -100,12 +93,7 @@ impl Weights {
     }
 
     /// Applies one optimiser step to the slices that `layers` are; everything else is untouched.
-    pub(crate) fn update(
-        &mut self,
-        layers: &[Layer],
-        gradients: &[LayerValues],
-        adagrad: &Adagrad,
-    ) {
+    pub(crate) fn update(&mut self, layers: &[Layer], gradients: &[LayerValues], update: &Update) {
         let mut gradients: BTreeMap<LayerKey, (&Layer, &LayerValues)> = layers
             .iter()
             .zip(gradients)
@@ -118,7 +106,7 @@ impl Weights {
             .collect();
         work.into_par_iter()
             .for_each(|(stored, (layer, gradient))| {
-                vectorised(|| stored.update(layer, gradient, adagrad));
+                vectorised(|| stored.update(layer, gradient, update));
             });
     }
 
@@ -136,6 +124,14 @@ impl Weights {
             stored.bias.values[..values.bias.len()].copy_from_slice(&values.bias);
             stored.gain.values[..values.gain.len()].copy_from_slice(&values.gain);
             stored.shift.values[..values.shift.len()].copy_from_slice(&values.shift);
+        }
+    }
+
+    /// Makes room for the state of `optimizer`.
+    pub(crate) fn prepare(&mut self, optimizer: Optimizer) {
+        let layers = self.layers.values_mut();
+        for parameter in layers.flat_map(StoredLayer::parameters_mut) {
+            parameter.prepare(optimizer);
         }
     }
 
@@ -183,18 +179,13 @@ impl StoredLayer {
 
     #[expect(clippy::inline_always, reason = "compiled into the vectorised caller")]
     #[inline(always)]
-    fn update(&mut self, layer: &Layer, gradient: &LayerValues, adagrad: &Adagrad) {
+    fn update(&mut self, layer: &Layer, gradient: &LayerValues, update: &Update) {
         for (row, gradient) in rows_of(&layer.segments).zip(gradient.weight.chunks(layer.cols)) {
-            let first = row * self.cols;
-            self.weight
-                .update(first..first + layer.cols, gradient, adagrad);
+            self.weight.update(row * self.cols, gradient, update);
         }
-        self.bias
-            .update(0..gradient.bias.len(), &gradient.bias, adagrad);
-        self.gain
-            .update(0..gradient.gain.len(), &gradient.gain, adagrad);
-        self.shift
-            .update(0..gradient.shift.len(), &gradient.shift, adagrad);
+        self.bias.update(0, &gradient.bias, update);
+        self.gain.update(0, &gradient.gain, update);
+        self.shift.update(0, &gradient.shift, update);
     }
 
     pub(crate) fn parameters(&self) -> [&Parameter; 4] {
@@ -208,26 +199,6 @@ impl StoredLayer {
             &mut self.gain,
             &mut self.shift,
         ]
-    }
-}
-
-impl Parameter {
-    fn new(values: Vec<f32>) -> Self {
-        let accumulators = vec![0.0; values.len()];
-        Self {
-            values,
-            accumulators,
-        }
-    }
-
-    #[expect(clippy::inline_always, reason = "compiled into the vectorised caller")]
-    #[inline(always)]
-    fn update(&mut self, range: Range<usize>, gradient: &[f32], adagrad: &Adagrad) {
-        adagrad.update(
-            &mut self.values[range.clone()],
-            &mut self.accumulators[range],
-            gradient,
-        );
     }
 }
 

@@ -6,14 +6,26 @@ mod example;
 use example::{SmallLog, capacity, random_network};
 use pimento_data::{ClickLog, Split};
 use pimento_supernet::{
-    CheckpointError, HeadFit, Identity, NewtonHead, SgdHead, Supernet, TrainSettings, Trainer,
+    CheckpointError, EmbeddingRows, HeadFit, Identity, NewtonHead, Optimizer, Schedule, SgdHead,
+    Supernet, TrainSettings, Trainer,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 fn train(supernet: Supernet, log: &SmallLog, from: u64, to: u64) -> Supernet {
+    train_by(Optimizer::Adagrad, supernet, log, from, to)
+}
+
+fn train_by(
+    optimizer: Optimizer,
+    supernet: Supernet,
+    log: &SmallLog,
+    from: u64,
+    to: u64,
+) -> Supernet {
     let settings = TrainSettings {
         epochs: 8.0,
+        optimizer,
         ..TrainSettings::default()
     };
     let mut trainer = Trainer::new(supernet, log, settings, 1, from);
@@ -45,12 +57,14 @@ fn saved(supernet: &Supernet, step: u64) -> Vec<u8> {
 #[test]
 fn a_resumed_training_has_the_bits_of_a_straight_one() {
     let log = SmallLog::new(1200);
-    let straight = train(fresh(&log), &log, 0, 12);
-    let half = saved(&train(fresh(&log), &log, 0, 7), 7);
-    let mut resumed = fresh(&log);
-    let step = resumed.read(&identity(), &mut half.as_slice()).unwrap();
-    assert_eq!(step, 7);
-    assert!(train(resumed, &log, 7, 12) == straight);
+    for optimizer in [Optimizer::Adagrad, Optimizer::Adam] {
+        let straight = train_by(optimizer, fresh(&log), &log, 0, 12);
+        let half = saved(&train_by(optimizer, fresh(&log), &log, 0, 7), 7);
+        let mut resumed = fresh(&log);
+        let step = resumed.read(&identity(), &mut half.as_slice()).unwrap();
+        assert_eq!(step, 7);
+        assert!(train_by(optimizer, resumed, &log, 7, 12) == straight);
+    }
 }
 
 #[test]
@@ -114,25 +128,37 @@ fn a_checkpoint_of_something_else_or_damaged_is_refused() {
 fn a_network_alone_learns_what_is_planted() {
     let log = SmallLog::new(4000);
     let network = random_network(false, &[8], &mut ChaCha8Rng::seed_from_u64(11));
-    let supernet = Supernet::stand_alone(&network, log.shape(), 1);
-    let settings = TrainSettings {
+    let adagrad = TrainSettings {
         epochs: 30.0,
         ..TrainSettings::default()
     };
-    let score = |supernet: &Supernet| {
-        supernet.evaluate(&network, &log, Split::Validation, 4000, &HeadFit::None)
+    let adam = TrainSettings {
+        epochs: 30.0,
+        optimizer: Optimizer::Adam,
+        schedule: Schedule::Constant,
+        learning_rate: 3e-3,
+        epsilon: 1e-8,
+        embedding_rows: EmbeddingRows::All,
+        embedding_l2: 1e-3,
+        ..TrainSettings::default()
     };
-    let before = score(&supernet);
-    let mut trainer = Trainer::new(supernet, &log, settings, 1, 0);
-    while trainer.step_count() < trainer.steps() {
-        trainer.step(&network);
+    for settings in [adagrad, adam] {
+        let alone = Supernet::stand_alone(&network, log.shape(), 1);
+        let score = |supernet: &Supernet| {
+            supernet.evaluate(&network, &log, Split::Validation, 4000, &HeadFit::None)
+        };
+        let before = score(&alone);
+        let mut trainer = Trainer::new(alone, &log, settings, 1, 0);
+        while trainer.step_count() < trainer.steps() {
+            trainer.step(&network);
+        }
+        let after = score(trainer.supernet());
+        assert!(before.auc.unwrap() < 0.6, "{before:?}");
+        assert!(
+            after.auc.unwrap() > 0.7 && after.log_loss < before.log_loss - 0.08,
+            "{after:?}"
+        );
     }
-    let after = score(trainer.supernet());
-    assert!(before.auc.unwrap() < 0.6, "{before:?}");
-    assert!(
-        after.auc.unwrap() > 0.7 && after.log_loss < before.log_loss - 0.08,
-        "{after:?}"
-    );
 }
 
 #[test]

@@ -12,7 +12,12 @@ use pimento_supernet::{HeadFit, TrainSettings};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::{co_design::OBJECTIVES, error::Error, references::Reference};
+use crate::{
+    co_design::OBJECTIVES,
+    error::Error,
+    references::Reference,
+    verify::{Recipe, StopSettings},
+};
 
 /// The built-in configuration: `search` without an argument.
 pub(crate) const BUILT_IN: &str = include_str!("../search.toml");
@@ -104,10 +109,22 @@ pub(crate) struct ScoreSection {
 pub(crate) struct RetrainSection {
     /// The training; `epochs` is the most, the weights after the best epoch are kept.
     pub(crate) train: TrainSettings,
+    /// When it stops before its last epoch.
+    pub(crate) stop: StopSettings,
     /// Designs of the front that are trained alone at the end of a search.
     pub(crate) designs: usize,
     /// Designs to compare with, trained and priced at the end of a search.
     pub(crate) references: Vec<Reference>,
+}
+
+impl RetrainSection {
+    /// How networks are trained alone.
+    pub(crate) fn recipe(&self) -> Recipe {
+        Recipe {
+            train: self.train.clone(),
+            stop: self.stop.clone(),
+        }
+    }
 }
 
 impl Default for ConfigFile {
@@ -151,6 +168,7 @@ impl Default for RetrainSection {
         let references = vec![Reference::NasrecSmall, Reference::Dlrm];
         Self {
             train: TrainSettings::default(),
+            stop: StopSettings::default(),
             designs: 3,
             references,
         }
@@ -204,6 +222,13 @@ impl SearchConfig {
         }
         self.check_train("supernet.train", &self.file.supernet.train)?;
         self.check_train("retrain.train", &self.file.retrain.get_ref().train)?;
+        let factor = self.file.retrain.get_ref().stop.plateau_factor;
+        if !(factor > 0.0 && factor <= 1.0) {
+            let message = format!(
+                "`retrain.stop.plateau-factor` is {factor}, expected more than 0, at most 1"
+            );
+            return Err(self.about(&message));
+        }
         if self.file.supernet.checkpoint_steps == 0 {
             return Err(self.about("`checkpoint-steps` is 0, expected at least 1"));
         }

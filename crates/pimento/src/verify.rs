@@ -1,7 +1,7 @@
 //! Training of single networks from scratch: the like-for-like comparison at the end of a search,
 //! and `retrain`.
 
-use std::sync::Mutex;
+use std::{num::NonZero, sync::Mutex};
 
 use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
@@ -27,20 +27,72 @@ pub(crate) struct Training {
     pub(crate) test: Quality,
 }
 
+/// How a network is trained alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Recipe {
+    /// The training; `epochs` is the most.
+    pub(crate) train: TrainSettings,
+    /// When it stops.
+    pub(crate) stop: StopSettings,
+}
+
+/// When a training alone slows down and stops.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct StopSettings {
+    /// What says which epoch is better.
+    pub(crate) monitor: Monitor,
+    /// Epochs without a better one after which the training stops.
+    pub(crate) patience: NonZero<u64>,
+    /// Factor on the learning rate after an epoch that was not better; 1 leaves it.
+    pub(crate) plateau_factor: f64,
+}
+
+/// What tells a better epoch, on the validation split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Monitor {
+    /// A lower log loss.
+    LogLoss,
+    /// A larger area under the ROC curve.
+    Auc,
+}
+
+impl Default for StopSettings {
+    fn default() -> Self {
+        Self {
+            monitor: Monitor::LogLoss,
+            patience: NonZero::new(2).expect("not zero"),
+            plateau_factor: 1.0,
+        }
+    }
+}
+
+impl Monitor {
+    fn is_better(self, new: &Quality, old: &Quality) -> bool {
+        match self {
+            Self::LogLoss => new.log_loss < old.log_loss,
+            Self::Auc => new.auc > old.auc,
+        }
+    }
+}
+
 /// Trains a network alone. Each whole epoch is scored on the validation split; the weights of the
 /// best one are scored on the test split.
 fn train_alone(
     job: &Job<'_>,
     log: &dyn ClickLog,
-    settings: &TrainSettings,
+    recipe: &Recipe,
     bar: &ProgressBar,
     interrupt: &Interrupt,
 ) -> Result<Training, Error> {
     let Job { network, seed, .. } = *job;
+    let Recipe { train, stop } = recipe;
     let supernet = Supernet::stand_alone(network, log.shape(), seed);
-    let mut trainer = Trainer::new(supernet, log, settings.clone(), seed, 0);
+    let mut trainer = Trainer::new(supernet, log, train.clone(), seed, 0);
     let steps = trainer.steps();
-    let epochs = settings.epochs.ceil().max(1.0) as u64;
+    let epochs = train.epochs.ceil().max(1.0) as u64;
     bar.inc_length(steps);
     let mut best: Option<(u64, Quality, Supernet)> = None;
     for epoch in 1..=epochs {
@@ -54,15 +106,15 @@ fn train_alone(
             "· {}, validation log loss {:.4}",
             job.name, quality.log_loss
         ));
-        let is_better = best
-            .as_ref()
-            .is_none_or(|(_, before, _)| quality.log_loss < before.log_loss);
-        if !is_better && epoch >= best.as_ref().map_or(0, |(epoch, ..)| epoch + 2) {
-            bar.inc(steps - trainer.step_count());
-            break;
-        }
-        if is_better {
-            best = Some((epoch, quality, trainer.supernet().clone()));
+        match &best {
+            Some((best_epoch, best, _)) if !stop.monitor.is_better(&quality, best) => {
+                if epoch - best_epoch >= stop.patience.get() {
+                    bar.inc(steps - trainer.step_count());
+                    break;
+                }
+                trainer.scale_learning_rate(stop.plateau_factor);
+            }
+            _ => best = Some((epoch, quality, trainer.supernet().clone())),
         }
     }
     let (best_epoch, validation, supernet) = best.expect("at least one epoch was scored");
@@ -102,7 +154,7 @@ pub(crate) struct Job<'a> {
 #[serde(deny_unknown_fields)]
 struct Done {
     network: Network,
-    settings: TrainSettings,
+    recipe: Recipe,
     training: Training,
 }
 
@@ -110,7 +162,7 @@ struct Done {
 pub(crate) struct Trainings<'a> {
     run: &'a RunFolder,
     log: &'a dyn ClickLog,
-    settings: TrainSettings,
+    recipe: Recipe,
     done: Vec<Done>,
 }
 
@@ -122,13 +174,13 @@ impl<'a> Trainings<'a> {
     pub(crate) fn open(
         run: &'a RunFolder,
         log: &'a dyn ClickLog,
-        settings: TrainSettings,
+        recipe: Recipe,
     ) -> Result<Self, Error> {
         let done = run.read_json(Self::FILE)?.unwrap_or_default();
         Ok(Self {
             run,
             log,
-            settings,
+            recipe,
             done,
         })
     }
@@ -150,11 +202,11 @@ impl<'a> Trainings<'a> {
                 if let Some(training) = earlier {
                     return Ok(training);
                 }
-                let training = train_alone(job, self.log, &self.settings, &bar, interrupt)?;
+                let training = train_alone(job, self.log, &self.recipe, &bar, interrupt)?;
                 let mut done = done.lock().expect("no holder panics");
                 done.push(Done {
                     network: job.network.clone(),
-                    settings: self.settings.clone(),
+                    recipe: self.recipe.clone(),
                     training,
                 });
                 self.run.write_json(Self::FILE, &**done)?;
@@ -172,7 +224,7 @@ impl<'a> Trainings<'a> {
             .find(|done| {
                 done.training.seed == job.seed
                     && done.network == *job.network
-                    && done.settings == self.settings
+                    && done.recipe == self.recipe
             })
             .map(|done| done.training)
     }

@@ -160,8 +160,8 @@ fn train_alone(
             })
         })
         .collect();
-    let settings = prepared.config.file.retrain.get_ref().train.clone();
-    let mut trainings = Trainings::open(&prepared.run, prepared.data.log.as_ref(), settings)?;
+    let recipe = prepared.config.file.retrain.get_ref().recipe();
+    let mut trainings = Trainings::open(&prepared.run, prepared.data.log.as_ref(), recipe)?;
     let is_new = jobs.iter().all(|job| trainings.earlier(job).is_none());
     let start = Instant::now();
     let trainings = trainings.train(&jobs, interrupt)?;

@@ -45,8 +45,8 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
         let network = logistic_regression(input_shape(data.log.shape()));
         work.push(("logistic regression".to_owned(), None, network));
     }
-    let mut settings = config.file.retrain.get_ref().train.clone();
-    settings.epochs = arguments.epochs.unwrap_or(settings.epochs);
+    let mut recipe = config.file.retrain.get_ref().recipe();
+    recipe.train.epochs = arguments.epochs.unwrap_or(recipe.train.epochs);
     let jobs: Vec<Job<'_>> = work
         .iter()
         .flat_map(|(name, _, network)| {
@@ -59,7 +59,7 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
         .collect();
     // The command as it was typed: what is done is kept.
     let resume = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-    let trainings = Trainings::open(&run, data.log.as_ref(), settings)?
+    let trainings = Trainings::open(&run, data.log.as_ref(), recipe)?
         .train(&jobs, interrupt)
         .map_err(|error| error.resumed_by(&resume))?;
     let results: Vec<Retrained> = work

@@ -134,9 +134,8 @@ fn describe(
         .into_iter()
         .map(|number| job(format!("design {number}"), &designs[number].network));
     let jobs: Vec<Job<'_>> = of_references.chain(of_designs).collect();
-    let settings = retrain.train.clone();
-    let trainings =
-        Trainings::open(&prepared.run, problem.log, settings)?.train(&jobs, interrupt)?;
+    let recipe = retrain.recipe();
+    let trainings = Trainings::open(&prepared.run, problem.log, recipe)?.train(&jobs, interrupt)?;
     let alone: BTreeMap<&Network, Training> =
         jobs.iter().map(|job| job.network).zip(trainings).collect();
 
