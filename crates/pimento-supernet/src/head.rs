@@ -3,18 +3,21 @@
 //! Weight sharing suits the head least, since it reads every network's features; so it is fitted to
 //! a network, everything else frozen, before the network is scored.
 
+mod newton;
+
 use std::num::NonZero;
 
 use pimento_data::{ClickLog, Split};
 use pimento_space::Network;
 use serde::{Deserialize, Serialize};
 
+use newton::Newton;
+
 use crate::{
     adagrad::Adagrad,
     fused::vectorised,
     lanes::dot,
     layer::{Layer, LayerKind},
-    newton::Newton,
     quantise::quantise_weights,
     schedule::learning_rate,
     supernet::{FORWARD_BATCH, Supernet},
@@ -211,12 +214,12 @@ impl<'a> Sgd<'a> {
 }
 
 /// Probability of a click.
-pub(crate) fn probability(logit: f32) -> f32 {
+fn probability(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
 /// Σ factor · row over the rows of a matrix.
-pub(crate) fn weighted_sum(matrix: &[f32], factors: &[f32]) -> Vec<f32> {
+fn weighted_sum(matrix: &[f32], factors: &[f32]) -> Vec<f32> {
     let width = matrix.len() / factors.len().max(1);
     let mut sums = vec![0.0; width];
     vectorised(

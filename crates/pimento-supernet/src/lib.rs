@@ -11,7 +11,6 @@ mod fused;
 mod head;
 mod lanes;
 mod layer;
-mod newton;
 mod optimizer;
 mod parameters;
 mod quantise;

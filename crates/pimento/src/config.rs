@@ -1,6 +1,7 @@
 //! `search.toml`: what a run does. Every key has a default; an empty file is the built-in run.
 
 use std::{
+    num::NonZero,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -12,12 +13,7 @@ use pimento_supernet::{HeadFit, TrainSettings};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::{
-    co_design::OBJECTIVES,
-    error::Error,
-    references::Reference,
-    verify::{Recipe, StopSettings},
-};
+use crate::{co_design::OBJECTIVES, error::Error, references::Reference};
 
 /// The built-in configuration: `search` without an argument.
 pub(crate) const BUILT_IN: &str = include_str!("../search.toml");
@@ -115,6 +111,48 @@ pub(crate) struct RetrainSection {
     pub(crate) designs: usize,
     /// Designs to compare with, trained and priced at the end of a search.
     pub(crate) references: Vec<Reference>,
+}
+
+/// How a network is trained alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Recipe {
+    /// The training; `epochs` is the most.
+    pub(crate) train: TrainSettings,
+    /// When it stops.
+    pub(crate) stop: StopSettings,
+}
+
+/// When a training alone slows down and stops.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct StopSettings {
+    /// What says which epoch is better.
+    pub(crate) monitor: Monitor,
+    /// Epochs without a better one after which the training stops.
+    pub(crate) patience: NonZero<u64>,
+    /// Factor on the learning rate after an epoch that was not better; 1 leaves it.
+    pub(crate) plateau_factor: f64,
+}
+
+/// What tells a better epoch, on the validation split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Monitor {
+    /// A lower log loss.
+    LogLoss,
+    /// A larger area under the ROC curve.
+    Auc,
+}
+
+impl Default for StopSettings {
+    fn default() -> Self {
+        Self {
+            monitor: Monitor::LogLoss,
+            patience: NonZero::new(2).expect("not zero"),
+            plateau_factor: 1.0,
+        }
+    }
 }
 
 impl RetrainSection {

@@ -1,17 +1,23 @@
 //! Training of single networks from scratch: the like-for-like comparison at the end of a search,
 //! and `retrain`.
 
-use std::{num::NonZero, sync::Mutex};
+use std::sync::Mutex;
 
 use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
 use pimento_space::{InputShape, Network};
-use pimento_supernet::{HeadFit, Quality, Supernet, TrainSettings, Trainer};
+use pimento_supernet::{HeadFit, Quality, Supernet, Trainer};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use crate::{error::Error, interrupt::Interrupt, progress, run::RunFolder};
+use crate::{
+    config::{Monitor, Recipe},
+    error::Error,
+    interrupt::Interrupt,
+    progress,
+    run::RunFolder,
+};
 
 /// What a training from scratch reached.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -27,54 +33,10 @@ pub(crate) struct Training {
     pub(crate) test: Quality,
 }
 
-/// How a network is trained alone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Recipe {
-    /// The training; `epochs` is the most.
-    pub(crate) train: TrainSettings,
-    /// When it stops.
-    pub(crate) stop: StopSettings,
-}
-
-/// When a training alone slows down and stops.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub(crate) struct StopSettings {
-    /// What says which epoch is better.
-    pub(crate) monitor: Monitor,
-    /// Epochs without a better one after which the training stops.
-    pub(crate) patience: NonZero<u64>,
-    /// Factor on the learning rate after an epoch that was not better; 1 leaves it.
-    pub(crate) plateau_factor: f64,
-}
-
-/// What tells a better epoch, on the validation split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Monitor {
-    /// A lower log loss.
-    LogLoss,
-    /// A larger area under the ROC curve.
-    Auc,
-}
-
-impl Default for StopSettings {
-    fn default() -> Self {
-        Self {
-            monitor: Monitor::LogLoss,
-            patience: NonZero::new(2).expect("not zero"),
-            plateau_factor: 1.0,
-        }
-    }
-}
-
-impl Monitor {
-    fn is_better(self, new: &Quality, old: &Quality) -> bool {
-        match self {
-            Self::LogLoss => new.log_loss < old.log_loss,
-            Self::Auc => new.auc > old.auc,
-        }
+fn is_better(monitor: Monitor, new: &Quality, old: &Quality) -> bool {
+    match monitor {
+        Monitor::LogLoss => new.log_loss < old.log_loss,
+        Monitor::Auc => new.auc > old.auc,
     }
 }
 
@@ -107,7 +69,7 @@ fn train_alone(
             job.name, quality.log_loss
         ));
         match &best {
-            Some((best_epoch, best, _)) if !stop.monitor.is_better(&quality, best) => {
+            Some((best_epoch, best, _)) if !is_better(stop.monitor, &quality, best) => {
                 if epoch - best_epoch >= stop.patience.get() {
                     bar.inc(steps - trainer.step_count());
                     break;

@@ -2,7 +2,7 @@
 
 use pimento_data::log_loss;
 
-use crate::head::{Head, probability, weighted_sum};
+use super::{Head, probability, weighted_sum};
 
 /// Steps of conjugate gradients for one step of Newton's method.
 const CONJUGATE_STEPS: usize = 12;
@@ -18,7 +18,7 @@ const SMALL_GAIN: f64 = 1e-6;
 
 /// Newton's method on the mean log loss + ridge / 2 · Σ scale · (w − w₀)², each step found by
 /// conjugate gradients and halved until it helps.
-pub(crate) struct Newton<'a> {
+pub(super) struct Newton<'a> {
     features: &'a [f32],
     labels: &'a [f32],
     shared: Head,
@@ -30,7 +30,7 @@ pub(crate) struct Newton<'a> {
 
 impl<'a> Newton<'a> {
     /// `features` has the shape [samples, weights of the head].
-    pub(crate) fn new(features: &'a [f32], labels: &'a [f32], shared: Head, ridge: f64) -> Self {
+    pub(super) fn new(features: &'a [f32], labels: &'a [f32], shared: Head, ridge: f64) -> Self {
         let mut squares = vec![0.0; shared.weights.len()];
         for row in features.chunks_exact(squares.len()) {
             for (sum, value) in squares.iter_mut().zip(row) {
@@ -47,7 +47,7 @@ impl<'a> Newton<'a> {
     }
 
     /// The head after at most `steps` steps.
-    pub(crate) fn run(&self, steps: u32) -> Head {
+    pub(super) fn run(&self, steps: u32) -> Head {
         let mut head = self.shared.clone();
         let mut logits = head.logits(self.features);
         let mut objective = self.objective(&head, &logits);
