@@ -16,6 +16,7 @@ mod bias;
 mod exponential;
 mod flex;
 mod normalise;
+mod product;
 mod round;
 mod sigmoid;
 mod triangle;
@@ -134,6 +135,14 @@ pub(crate) fn add_bias<const D: usize>(
     ))
 }
 
+/// The product of rows, shape \[n, rows\], and a matrix, shape \[rows, cols\].
+pub(crate) fn product(rows: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(<Dispatch as FusedBackend>::product(
+        rows.into_dispatch(),
+        matrix.into_dispatch(),
+    ))
+}
+
 /// Backends that have the fused operators and their gradients.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait FusedBackend: Backend {
@@ -178,6 +187,21 @@ pub(crate) trait FusedBackend: Backend {
         gradient: FloatTensor<Self>,
         is_rectified: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`product()`].
+    fn product(rows: FloatTensor<Self>, matrix: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// The gradient of the rows.
+    fn product_backward_rows(
+        matrix: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// The gradient of the matrix.
+    fn product_backward_matrix(
+        rows: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
 
 use crate::{
-    fused::{add_bias, normalise},
+    fused::{add_bias, normalise, product},
     layer::{Layer, LayerKey},
     quantise::to_vec,
     weights::LayerValues,
@@ -131,7 +131,7 @@ impl LayerTensors {
 
     fn product(&self, input: Tensor<2>) -> Tensor<2> {
         match &self.weight {
-            Some(weight) => input.matmul(weight.clone()),
+            Some(weight) => product(input, weight.clone()),
             None => input,
         }
     }

@@ -59,6 +59,16 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         }
     }
 
+    fn product(rows: FloatTensor<Self>, matrix: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [rows.node(), matrix.node()];
+        let parts = [rows, matrix].map(FloatTensor::<Self>::into_primitive);
+        let value = |[rows, matrix]: [_; 2]| B::product(rows, matrix);
+        match Product.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(parts.clone(), value(parts)),
+            OpsKind::UnTracked(prep) => prep.finish(value(parts)),
+        }
+    }
+
     fn fused_backward(
         _input: FloatTensor<Self>,
         _gradient: FloatTensor<Self>,
@@ -83,6 +93,20 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         _gradient: FloatTensor<Self>,
         _is_rectified: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        no_second_derivatives()
+    }
+
+    fn product_backward_rows(
+        _matrix: FloatTensor<Self>,
+        _gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        no_second_derivatives()
+    }
+
+    fn product_backward_matrix(
+        _rows: FloatTensor<Self>,
+        _gradient: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
         no_second_derivatives()
     }
 }
@@ -157,6 +181,33 @@ impl<B: FusedBackend> Backward<B, 2> for Biased {
             if let Some(parent) = parent {
                 gradients.register::<B>(parent.id, value);
             }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Product;
+
+impl<B: FusedBackend> Backward<B, 2> for Product {
+    /// Rows and matrix.
+    type State = [FloatTensor<B>; 2];
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 2>,
+        gradients: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let [rows, matrix] = ops.state;
+        let gradient = gradients.consume::<B>(&ops.node);
+        let [rows_node, matrix_node] = ops.parents;
+        if let Some(node) = rows_node {
+            let value = B::product_backward_rows(matrix, gradient.clone());
+            gradients.register::<B>(node.id, value);
+        }
+        if let Some(node) = matrix_node {
+            let value = B::product_backward_matrix(rows, gradient);
+            gradients.register::<B>(node.id, value);
         }
     }
 }

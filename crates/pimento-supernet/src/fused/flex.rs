@@ -5,7 +5,11 @@ use burn::{
     tensor::TensorData,
 };
 
-use super::{Function, FusedBackend, bias, normalise, vectorised};
+use super::{
+    Function, FusedBackend, bias, normalise,
+    product::{self, Matrix},
+    vectorised,
+};
 
 type Primitive = FloatTensor<Flex>;
 
@@ -101,6 +105,26 @@ impl FusedBackend for Flex {
         );
         (tensor(inputs, input.shape()), tensor(sums, bias.shape()))
     }
+
+    fn product(rows: Primitive, matrix: Primitive) -> Primitive {
+        let [rows, matrix] = [rows, matrix].map(|part| Contiguous::new(&part));
+        let shape = vec![rows.shape()[0], matrix.shape()[1]];
+        tensor(product::product(rows.matrix(), matrix.matrix()), shape)
+    }
+
+    fn product_backward_rows(matrix: Primitive, gradient: Primitive) -> Primitive {
+        let [matrix, gradient] = [matrix, gradient].map(|part| Contiguous::new(&part));
+        let shape = vec![gradient.shape()[0], matrix.shape()[0]];
+        let values = product::backward_rows(matrix.matrix(), gradient.matrix());
+        tensor(values, shape)
+    }
+
+    fn product_backward_matrix(rows: Primitive, gradient: Primitive) -> Primitive {
+        let [rows, gradient] = [rows, gradient].map(|part| Contiguous::new(&part));
+        let shape = vec![rows.shape()[1], gradient.shape()[1]];
+        let values = product::backward_matrix(rows.matrix(), gradient.matrix());
+        tensor(values, shape)
+    }
 }
 
 /// A tensor whose values lie in row-major order without gaps.
@@ -113,6 +137,10 @@ impl Contiguous {
 
     fn values(&self) -> &[f32] {
         self.0.as_slice().expect("all tensors hold 32-bit floats")
+    }
+
+    fn matrix(&self) -> Matrix<'_> {
+        Matrix::new(self.values(), self.0.layout().shape()[1])
     }
 
     fn shape(&self) -> Vec<usize> {
