@@ -68,7 +68,57 @@ fn a_search_writes_a_front_that_repeats_whatever_the_threads() {
         before,
         "nothing is trained twice"
     );
+
+    // Handcrafted models on the same data, priced, and kept as well.
+    bench.write("baselines.toml", BASELINES);
+    let shown = bench.succeed(&["retrain", "a", "--baselines", "baselines.toml"]);
+    assert!(
+        shown.contains("tiny-fm") && shown.contains("tiny-deep"),
+        "{shown}"
+    );
+    let results: Value = serde_json::from_str(&bench.read("a/retrain.json")).unwrap();
+    assert_eq!(
+        results.as_array().unwrap().len(),
+        2,
+        "no design was asked for"
+    );
+    for result in results.as_array().unwrap() {
+        assert_eq!(result["trainings"].as_array().unwrap().len(), 3);
+        assert!(result["cost"]["latency_ns"].as_f64().unwrap() > 0.0);
+        let loss = result["trainings"][0]["test"]["log_loss"].as_f64().unwrap();
+        assert!(loss < 0.69, "{loss}");
+    }
+    let before = trained(&bench.read("a/run.log"));
+    let one = [
+        "retrain",
+        "a",
+        "--baselines",
+        "baselines.toml",
+        "--models",
+        "tiny-fm",
+    ];
+    bench.succeed(&one);
+    assert_eq!(trained(&bench.read("a/run.log")), before);
 }
+
+const BASELINES: &str = r#"
+[train]
+epochs = 2
+batch-size = 256
+optimizer = "adam"
+learning-rate = 0.03
+epsilon = 1e-8
+embedding-deviation = 0.01
+
+[models.tiny-fm]
+embedding-dim = 4
+towers = [{ kind = "linear" }, { kind = "factorisation-machine" }]
+
+[models.tiny-deep]
+embedding-dim = 4
+embedding-l2 = 1e-4
+towers = [{ kind = "deep", layers = { widths = [16], batch-norm = true, dropout = 0.1 } }]
+"#;
 
 #[test]
 fn every_example_is_a_configuration() {

@@ -9,6 +9,7 @@ mod decode;
 mod describe;
 mod dlrm;
 mod genotype;
+mod handcrafted;
 mod layers;
 mod lowering;
 pub mod nasrec;
@@ -24,6 +25,7 @@ pub use decode::Design;
 pub use describe::SpaceDescription;
 pub use dlrm::dlrm_shaped;
 pub use genotype::{BlockGenes, Genotype};
+pub use handcrafted::{Handcrafted, Hidden, Tower, TowerMatrix};
 pub use layers::{Layer, LayerShape};
 pub use lowering::lower;
 pub use network::{

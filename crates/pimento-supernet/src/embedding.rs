@@ -121,6 +121,16 @@ impl EmbeddingTables {
             .collect()
     }
 
+    /// Scales initial values to this standard deviation.
+    pub(crate) fn set_deviation(&mut self, new: f32) {
+        for table in &mut self.tables {
+            let factor = new / deviation(table.values.len() / self.dim, self.dim);
+            for value in &mut table.values {
+                *value *= factor;
+            }
+        }
+    }
+
     /// Makes room for the state of `optimizer`.
     pub(crate) fn prepare(&mut self, optimizer: Optimizer) {
         for table in &mut self.tables {
@@ -152,10 +162,15 @@ impl RowGradients {
     }
 }
 
+/// The standard deviation of a table's initial values.
+fn deviation(rows: usize, dim: usize) -> f32 {
+    (2.0 / (rows + dim) as f32).sqrt()
+}
+
 fn table(field: usize, rows: usize, dim: usize, seed: u64) -> Parameter {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(FIRST_STREAM + field as u64);
-    let deviation = (2.0 / (rows + dim) as f32).sqrt();
+    let deviation = deviation(rows, dim);
     let values = (0..rows * dim).map(|_| deviation * normal(&mut rng));
     Parameter::new(values.collect())
 }
@@ -237,5 +252,16 @@ mod tests {
             (deviation * (20_016.0_f32 / 2.0).sqrt() - 1.0).abs() < 0.01,
             "{deviation}"
         );
+    }
+
+    #[test]
+    fn a_deviation_can_be_set() {
+        let mut tables = EmbeddingTables::init(&[20_000, 30_000], 4, 1);
+        tables.set_deviation(1e-4);
+        for table in &tables.tables {
+            let sum: f32 = table.values.iter().map(|value| value * value).sum();
+            let deviation = (sum / table.values.len() as f32).sqrt();
+            assert!((deviation / 1e-4 - 1.0).abs() < 0.02, "{deviation}");
+        }
     }
 }

@@ -37,14 +37,17 @@ impl Supernet {
             answers.extend(head.logits(f));
             labels.extend_from_slice(l);
         });
-        let log_loss = log_loss(&answers, &labels);
-        Quality {
-            log_loss: if log_loss.is_finite() {
-                log_loss
-            } else {
-                f64::MAX
-            },
-            auc: auc(&answers, &labels),
-        }
+        Quality::new(log_loss(&answers, &labels), auc(&answers, &labels))
+    }
+}
+
+impl Quality {
+    pub(crate) fn new(log_loss: f64, auc: Option<f64>) -> Self {
+        let log_loss = if log_loss.is_finite() {
+            log_loss
+        } else {
+            f64::MAX
+        };
+        Self { log_loss, auc }
     }
 }

@@ -12,6 +12,7 @@
 
 mod attention;
 mod autodiff;
+mod batch_norm;
 mod bias;
 mod exponential;
 mod flex;
@@ -27,6 +28,8 @@ use burn::{
 };
 
 pub(crate) use attention::Attention;
+pub(crate) use batch_norm::moments as column_moments;
+pub(crate) use normalise::EPSILON;
 pub(crate) use triangle::Triangle;
 
 /// A function of one tensor; its fields are the sizes that the tensor's shape does not tell.
@@ -106,19 +109,36 @@ pub(crate) fn apply<const D: usize, const E: usize>(
     ))
 }
 
-/// The layer normalisation of rows (last axis) with `gain` and `shift`, rectified if
-/// `is_rectified`.
+/// How values are brought to mean 0 and variance 1 before gain, shift and perhaps the rectifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Normalisation {
+    /// What has mean 0: each row, or each column over all rows.
+    pub(crate) over: Over,
+    /// Whether negative values become 0 at last.
+    pub(crate) is_rectified: bool,
+}
+
+/// What a normalisation takes together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// A row, the last axis: layer normalisation.
+    Row,
+    /// A column: batch normalisation.
+    Batch,
+}
+
+/// The normalisation of rows (last axis) with `gain` and `shift`.
 pub(crate) fn normalise<const D: usize>(
     tensor: Tensor<D>,
     gain: Tensor<1>,
     shift: Tensor<1>,
-    is_rectified: bool,
+    normalisation: Normalisation,
 ) -> Tensor<D> {
     Tensor::from_dispatch(<Dispatch as FusedBackend>::normalised(
         tensor.into_dispatch(),
         gain.into_dispatch(),
         shift.into_dispatch(),
-        is_rectified,
+        normalisation,
     ))
 }
 
@@ -161,7 +181,7 @@ pub(crate) trait FusedBackend: Backend {
         input: FloatTensor<Self>,
         gain: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        is_rectified: bool,
+        normalisation: Normalisation,
     ) -> FloatTensor<Self>;
 
     /// The gradients of input, gain and shift.
@@ -170,7 +190,7 @@ pub(crate) trait FusedBackend: Backend {
         gain: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
-        is_rectified: bool,
+        normalisation: Normalisation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// See [`add_bias`].

@@ -8,7 +8,7 @@ mod walk;
 
 use std::ops::Range;
 
-use pimento_space::{InputShape, MERGER_ROWS, Network, dot_product_rows};
+use pimento_space::{Handcrafted, InputShape, MERGER_ROWS, Network, dot_product_rows};
 use serde::{Deserialize, Serialize};
 
 /// The places of a block that hold weights. Layouts are \[inputs, outputs\].
@@ -46,6 +46,8 @@ pub enum LayerKind {
     FmMerger,
     /// The head.
     Head,
+    /// A matrix of a handcrafted model; its number in the model, from 1, stands for the block.
+    Tower,
 }
 
 /// Address of a layer: block position (the head has the position after the last block) and kind.
@@ -69,7 +71,7 @@ pub struct Layer {
     /// Whether it has the gain and shift of a normalisation.
     pub has_norm: bool,
     /// Inputs plus outputs of the layer before zero padding was reduced away: what the initial
-    /// weights' variance is chosen for.
+    /// weights' variance is chosen for; `usize::MAX` for zeros.
     pub fan: usize,
 }
 
@@ -91,12 +93,14 @@ pub struct Capacity {
 }
 
 /// How the matrices in store relate to those of a network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Layout {
     /// Matrices have room for every network of a space.
     Shared(Capacity),
     /// Matrices are exactly those of one network.
     StandAlone(Box<Network>),
+    /// Matrices are exactly those of one handcrafted model for inputs of this shape.
+    Handcrafted(Box<Handcrafted>, InputShape),
 }
 
 impl Layout {
@@ -108,7 +112,7 @@ impl Layout {
     /// Shape \[inputs, outputs\] of the matrix in store that `layer` is a slice of.
     pub fn stored_shape(&self, layer: &Layer) -> (usize, usize) {
         match self {
-            Self::StandAlone(_) => (layer.rows, layer.cols),
+            Self::StandAlone(_) | Self::Handcrafted(..) => (layer.rows, layer.cols),
             Self::Shared(capacity) => capacity.shape(layer.key),
         }
     }
@@ -118,6 +122,7 @@ impl Layout {
         let blocks = match self {
             Self::Shared(capacity) => capacity.blocks,
             Self::StandAlone(network) => last_position(network),
+            Self::Handcrafted(..) => 0,
         };
         blocks as u16 + 1
     }
@@ -162,6 +167,7 @@ impl Capacity {
             | LayerKind::AttentionFeedForward => (dim, dim),
             LayerKind::DenseSparseMerger => (self.max_width, MERGER_ROWS * dim),
             LayerKind::FmMerger => (dim, self.max_width),
+            LayerKind::Tower => unreachable!("handcrafted models share nothing"),
             LayerKind::Head => (self.max_width + dim * (self.max_rows + MERGER_ROWS), 1),
         }
     }
@@ -212,6 +218,27 @@ impl Capacity {
         add(self.blocks + 1, K::Head, true, false);
         layers
     }
+}
+
+/// The matrices of a handcrafted model.
+pub(crate) fn tower_layers(model: &Handcrafted, input: InputShape) -> Vec<Layer> {
+    let matrices = model.matrices(input).into_iter().enumerate();
+    matrices
+        .map(|(index, matrix)| Layer {
+            key: (index as u16 + 1, LayerKind::Tower),
+            rows: matrix.rows,
+            cols: matrix.cols,
+            segments: std::iter::once(0..matrix.rows).collect(),
+            weight_bits: 32,
+            has_bias: matrix.has_bias,
+            has_norm: matrix.has_norm,
+            fan: if matrix.starts_at_zero {
+                usize::MAX
+            } else {
+                matrix.rows + matrix.cols
+            },
+        })
+        .collect()
 }
 
 /// The block that feeds the head; 0, the input, for a network without blocks.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
 
 use crate::{
-    fused::{add_bias, normalise, product},
+    fused::{Normalisation, Over, add_bias, normalise, product},
     layer::{Layer, LayerKey},
     quantise::to_vec,
     weights::LayerValues,
@@ -124,12 +124,29 @@ impl LayerTensors {
     /// The normalisation of a residual connection.
     pub(crate) fn norm(&self, input: Tensor<2>) -> Tensor<2> {
         match (&self.gain, &self.shift) {
-            (Some(gain), Some(shift)) => normalise(input, gain.clone(), shift.clone(), false),
+            (Some(gain), Some(shift)) => {
+                normalise(input, gain.clone(), shift.clone(), over_rows(false))
+            }
             _ => input,
         }
     }
 
-    fn product(&self, input: Tensor<2>) -> Tensor<2> {
+    /// The same, rectified.
+    pub(crate) fn norm_rectified(&self, input: Tensor<2>) -> Tensor<2> {
+        let (gain, shift) = self.gain_and_shift();
+        normalise(input, gain, shift, over_rows(true))
+    }
+
+    /// The gain and shift of a layer that is normalised.
+    pub(crate) fn gain_and_shift(&self) -> (Tensor<1>, Tensor<1>) {
+        match (&self.gain, &self.shift) {
+            (Some(gain), Some(shift)) => (gain.clone(), shift.clone()),
+            _ => unreachable!("the layer is normalised"),
+        }
+    }
+
+    /// The matrix product alone.
+    pub(crate) fn product(&self, input: Tensor<2>) -> Tensor<2> {
         match &self.weight {
             Some(weight) => product(input, weight.clone()),
             None => input,
@@ -143,12 +160,19 @@ impl LayerTensors {
                     Some(bias) => add_bias(output, bias.clone(), false),
                     None => output,
                 };
-                normalise(output, gain.clone(), shift.clone(), is_rectified)
+                normalise(output, gain.clone(), shift.clone(), over_rows(is_rectified))
             }
             (Some(bias), ..) => add_bias(output, bias.clone(), is_rectified),
             _ if is_rectified => relu(output),
             _ => output,
         }
+    }
+}
+
+fn over_rows(is_rectified: bool) -> Normalisation {
+    Normalisation {
+        over: Over::Row,
+        is_rectified,
     }
 }
 

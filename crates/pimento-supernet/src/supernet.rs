@@ -8,6 +8,7 @@ use crate::{
     embedding::EmbeddingTables,
     forward::{Inputs, features, logits},
     layer::{Capacity, Layer, LayerKind, Layout},
+    model::Model,
     parameters::Parameters,
     quantise::to_vec,
     weights::{LayerValues, Weights},
@@ -40,18 +41,30 @@ impl Supernet {
         Self::init(Layout::Shared(capacity), shape, dim, seed)
     }
 
-    /// The weights of one network alone, with initial values.
+    /// The weights of one model alone, with initial values.
     ///
     /// # Panics
-    /// If the network's inputs are not those of `shape`.
-    pub fn stand_alone(network: &Network, shape: &LogShape, seed: u64) -> Self {
-        assert_eq!(
-            network.input,
-            input_shape(shape),
-            "the network was decoded for this log"
-        );
-        let layout = Layout::StandAlone(Box::new(network.clone()));
-        Self::init(layout, shape, network.embedding_dim, seed)
+    /// If a network's inputs are not those of `shape`.
+    pub fn stand_alone<'m>(model: impl Into<Model<'m>>, shape: &LogShape, seed: u64) -> Self {
+        let (model, input) = (model.into(), input_shape(shape));
+        let layout = match model {
+            Model::Network(network) => {
+                assert_eq!(network.input, input, "the network was decoded for this log");
+                Layout::StandAlone(Box::new(network.clone()))
+            }
+            Model::Handcrafted(model) => Layout::Handcrafted(Box::new(model.clone()), input),
+        };
+        Self::init(layout, shape, model.row_width(), seed)
+    }
+
+    /// The same before its first step, with embedding values of this standard deviation, whatever
+    /// the size of a table; `None` changes nothing.
+    #[must_use]
+    pub fn with_embedding_deviation(mut self, deviation: Option<f64>) -> Self {
+        if let Some(deviation) = deviation {
+            self.embeddings.set_deviation(deviation as f32);
+        }
+        self
     }
 
     fn init(layout: Layout, shape: &LogShape, dim: usize, seed: u64) -> Self {
@@ -124,37 +137,35 @@ impl Supernet {
 
     /// Logits of `batch` under `network`, shape \[samples\].
     pub fn logits(&self, network: &Network, batch: &Batch) -> Vec<f32> {
-        let device = Device::flex();
-        let parameters = self.parameters(network, &device);
-        let features = features(network, &parameters, self.inputs(network, batch, &device));
+        let parameters = self.parameters(network);
+        let features = features(network, &parameters, self.inputs(network, batch));
         let head = parameters
             .layer((self.layout.head_position(), LayerKind::Head))
             .expect("every network has a head");
         to_vec(logits(head, features))
     }
 
-    /// The subnet's weights, rounded to its precisions.
-    pub(crate) fn parameters(&self, network: &Network, device: &Device) -> Parameters {
-        let layers = self.layout.layers(network);
+    /// A model's weights, rounded to its precisions.
+    pub(crate) fn parameters<'m>(&self, model: impl Into<Model<'m>>) -> Parameters {
+        let layers = model.into().layers(&self.layout);
         let values = layers
             .iter()
             .map(|layer| self.weights.read(layer))
             .collect();
-        Parameters::new(&layers, values, device)
+        Parameters::new(&layers, values, &Device::flex())
     }
 
     /// A batch as tensors, its embedding rows gathered.
-    pub(crate) fn inputs(&self, network: &Network, batch: &Batch, device: &Device) -> Inputs {
-        let samples = batch.len();
-        let input = network.input;
-        let dense = TensorData::new(batch.dense.clone(), [samples, input.dense_dim]);
-        let gathered = self
-            .embeddings
-            .gather(&batch.indices, network.embedding_bits);
-        let shape = [samples, network.embedding_dim, input.fields];
+    pub(crate) fn inputs<'m>(&self, model: impl Into<Model<'m>>, batch: &Batch) -> Inputs {
+        let (samples, device) = (batch.len(), Device::flex());
+        let dense_dim = batch.dense.len() / samples;
+        let dense = TensorData::new(batch.dense.clone(), [samples, dense_dim]);
+        let bits = model.into().embedding_bits();
+        let gathered = self.embeddings.gather(&batch.indices, bits);
+        let shape = [samples, self.embeddings.dim, self.embeddings.tables.len()];
         Inputs {
-            dense: Tensor::from_data(dense, device),
-            sparse: Tensor::from_data(TensorData::new(gathered, shape), device),
+            dense: Tensor::from_data(dense, &device),
+            sparse: Tensor::from_data(TensorData::new(gathered, shape), &device),
         }
     }
 
@@ -169,12 +180,11 @@ impl Supernet {
         batch_size: usize,
         mut visit: impl FnMut(&[f32], &[f32]),
     ) {
-        let device = Device::flex();
-        let parameters = self.parameters(network, &device);
+        let parameters = self.parameters(network);
         let mut batch = Batch::default();
         for rows in rows.chunks(batch_size) {
             log.fill(split, rows, &mut batch);
-            let inputs = self.inputs(network, &batch, &device);
+            let inputs = self.inputs(network, &batch);
             visit(
                 &to_vec(features(network, &parameters, inputs)),
                 &batch.labels,

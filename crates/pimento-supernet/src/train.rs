@@ -4,27 +4,21 @@ use std::num::NonZero;
 
 use burn::tensor::{Device, Tensor};
 use pimento_data::{Batch, ClickLog, Split};
-use pimento_space::Network;
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    embedding::RowGradients,
-    forward::{Inputs, features, logits},
-    layer::{Layer, LayerKind},
-    optimizer::Optimizer,
-    parameters::Parameters,
-    quantise::to_vec,
-    schedule::Schedule,
-    supernet::Supernet,
+    embedding::RowGradients, forward::Inputs, layer::Layer, model::Model, optimizer::Optimizer,
+    parameters::Parameters, quantise::to_vec, schedule::Schedule, supernet::Supernet,
     weights::LayerValues,
 };
 
 /// Seed streams: the order of samples and the choice of paths never share random numbers.
 const ORDER_STREAM: u64 = 1 << 40;
 const PATH_STREAM: u64 = 1 << 41;
+const DROPOUT_STREAM: u64 = 1 << 42;
 
 /// How weights are fitted. The defaults are NASRec's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +43,10 @@ pub struct TrainSettings {
     pub embedding_l2: f64,
     /// Which embedding rows a step changes.
     pub embedding_rows: EmbeddingRows,
+    /// Standard deviation of initial embedding values; by default NASRec's √(2 / (rows + width)),
+    /// which depends on the table. Whoever makes the supernet applies it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding_deviation: Option<f64>,
     /// Parts of a batch that are worked on in parallel; part of a result's identity, unlike the
     /// number of threads.
     pub shards: NonZero<usize>,
@@ -67,6 +65,7 @@ impl Default for TrainSettings {
             clip_norm: 5.0,
             embedding_l2: 0.0,
             embedding_rows: EmbeddingRows::Touched,
+            embedding_deviation: None,
             shards: number(2),
         }
     }
@@ -154,6 +153,15 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         rng
     }
 
+    /// The generator of dropped units in one shard of this step.
+    fn dropout_rng(&self, shard: usize) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(
+            DROPOUT_STREAM + self.step * self.settings.shards.get() as u64 + shard as u64,
+        );
+        rng
+    }
+
     /// Multiplies the learning rate from now on.
     pub fn scale_learning_rate(&mut self, factor: f64) {
         self.rate_factor *= factor;
@@ -169,11 +177,12 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         self.supernet
     }
 
-    /// Fits the slices that `network` uses to the next batch.
-    pub fn step(&mut self, network: &Network) -> StepReport {
+    /// Fits the slices that `model` uses to the next batch.
+    pub fn step<'m>(&mut self, model: impl Into<Model<'m>>) -> StepReport {
+        let model = model.into();
         let rows = self.order.batch(self.step, self.settings.batch_size.get());
         let device = Device::flex();
-        let layers = self.supernet.layout.layers(network);
+        let layers = model.layers(&self.supernet.layout);
         let values = layers
             .par_iter()
             .map(|layer| self.supernet.weights.read(layer))
@@ -184,16 +193,17 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         let work = ShardWork {
             supernet: &self.supernet,
             log: self.log,
-            network,
+            model,
             layers: &layers,
             parameters: &parameters,
             batch_size: rows.len(),
         };
         let mut shards: Vec<Shard> = rows
             .par_chunks(shard_size)
-            .map(|rows| work.gradients(rows))
+            .enumerate()
+            .map(|(shard, rows)| work.gradients(rows, self.dropout_rng(shard)))
             .collect();
-        self.add_embedding_decay(&mut shards, network);
+        self.add_embedding_decay(&mut shards, model);
 
         let report = self.apply(&layers, shards);
         self.step += 1;
@@ -254,7 +264,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
 
     /// Adds the gradient of `embedding_l2 / 2 · Σ row²` over the rows that each sample reads,
     /// divided by the batch size.
-    fn add_embedding_decay(&self, shards: &mut [Shard], network: &Network) {
+    fn add_embedding_decay(&self, shards: &mut [Shard], model: Model<'_>) {
         let decay = self.settings.embedding_l2 as f32;
         if decay == 0.0 || self.settings.embedding_rows == EmbeddingRows::All {
             return;
@@ -264,7 +274,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             let gathered = self
                 .supernet
                 .embeddings
-                .gather(&shard.batch.indices, network.embedding_bits);
+                .gather(&shard.batch.indices, model.embedding_bits());
             for (gradient, value) in shard.embedding.iter_mut().zip(&gathered) {
                 *gradient += decay * value / samples as f32;
             }
@@ -276,7 +286,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
 struct ShardWork<'a, L: ClickLog + ?Sized> {
     supernet: &'a Supernet,
     log: &'a L,
-    network: &'a Network,
+    model: Model<'a>,
     layers: &'a [Layer],
     parameters: &'a Parameters,
     batch_size: usize,
@@ -292,20 +302,20 @@ struct Shard {
 }
 
 impl<L: ClickLog + ?Sized> ShardWork<'_, L> {
-    fn gradients(&self, rows: &[u32]) -> Shard {
+    fn gradients(&self, rows: &[u32], mut rng: ChaCha8Rng) -> Shard {
         let mut batch = Batch::default();
         self.log.fill(Split::Train, rows, &mut batch);
         let device = Device::flex();
-        let inputs = self.supernet.inputs(self.network, &batch, &device);
+        let inputs = self.supernet.inputs(self.model, &batch);
         let sparse = Tensor::from_inner(inputs.sparse).require_grad();
         let inputs = Inputs {
             dense: Tensor::from_inner(inputs.dense),
             sparse: sparse.clone(),
         };
         let parameters = self.parameters.tracked();
-        let head = (self.supernet.layout.head_position(), LayerKind::Head);
-        let head = parameters.layer(head).expect("every network has a head");
-        let logits = logits(head, features(self.network, &parameters, inputs));
+        let logits =
+            self.model
+                .training_logits(&self.supernet.layout, &parameters, inputs, &mut rng);
 
         let answers = to_vec(logits.clone().inner());
         let (loss, slope) = loss_and_slope(&answers, &batch.labels, self.batch_size);

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::{
     fused::vectorised,
     lanes::dot,
-    layer::{Capacity, Layer, LayerKey, LayerKind, Layout},
+    layer::{Capacity, Layer, LayerKey, LayerKind, Layout, tower_layers},
     optimizer::{Optimizer, Parameter, Update},
     quantise::quantise_weights,
 };
@@ -54,6 +54,7 @@ impl Weights {
         let layers = match layout {
             Layout::Shared(capacity) => Capacity::all_layers(capacity),
             Layout::StandAlone(network) => layout.layers(network),
+            Layout::Handcrafted(model, input) => tower_layers(model, *input),
         };
         let layers = layers
             .into_par_iter()
@@ -240,5 +241,8 @@ fn rows_of(segments: &[Range<usize>]) -> impl Iterator<Item = usize> {
 /// Bound of the Xavier-uniform distribution of a stored matrix. The query, key and value
 /// projections are initialised as one packed matrix.
 fn xavier_bound(layer: &Layer) -> f32 {
+    if layer.fan == usize::MAX {
+        return 0.0;
+    }
     (6.0 / layer.fan as f32).sqrt()
 }

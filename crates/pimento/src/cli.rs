@@ -124,13 +124,20 @@ pub(crate) struct FrontArgs {
 pub(crate) struct RetrainArgs {
     /// Folder of a finished run.
     pub(crate) run: PathBuf,
-    /// Numbers of the designs in the front's table; by default the one with the lowest log loss.
+    /// Numbers of the designs in the front's table; by default the one with the lowest log loss, or
+    /// none beside baselines.
     #[arg(long, value_delimiter = ',')]
     pub(crate) designs: Vec<usize>,
+    /// Also trains handcrafted models, those of a file or built-in ones with their published recipes.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = crate::baselines::BUILT_IN_NAME)]
+    pub(crate) baselines: Option<PathBuf>,
+    /// Names of the baselines; by default all.
+    #[arg(long, value_delimiter = ',', requires = "baselines")]
+    pub(crate) models: Vec<String>,
     /// Trainings of each design, with seeds seed, seed + 1, …
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub(crate) seeds: u64,
-    /// Passes over the training split; by default the configuration's `[retrain] epochs`.
+    /// Passes over the training split, at most; by default what the recipes say.
     #[arg(long)]
     pub(crate) epochs: Option<f64>,
     /// Also trains a logistic regression with the same trainer and data.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pimento_data::{ClickLog, Split};
 use pimento_evolution::{Evaluation, Objective, Problem, evaluate_parallel};
 use pimento_hardware::{Cost, CostModel, CostSummary, Hardware, PimCostModel};
-use pimento_space::{Design, Genotype, Network, SearchSpace, lower};
+use pimento_space::{Design, Genotype, Handcrafted, InputShape, Network, SearchSpace, lower};
 use pimento_supernet::{Quality, Supernet, input_shape};
 use rand_chacha::ChaCha8Rng;
 
@@ -57,6 +57,12 @@ impl Pricing {
     /// The same with the breakdown.
     pub(crate) fn cost(&self, network: &Network, hardware: &Hardware) -> Cost {
         self.model.cost(&lower(network, &self.table_rows), hardware)
+    }
+
+    /// Figures of merit of a handcrafted model, mapped as references are.
+    pub(crate) fn handcrafted(&self, model: &Handcrafted, input: InputShape) -> CostSummary {
+        let workload = model.lower(input, &self.table_rows);
+        self.model.summary(&workload, &Hardware::naive())
     }
 
     /// Rows of the embedding tables.

@@ -258,13 +258,10 @@ impl SearchConfig {
         if !(0.0..=1.0).contains(&share) {
             return Err(self.about(&format!("`full-path-share` is {share}, expected 0 to 1")));
         }
-        self.check_train("supernet.train", &self.file.supernet.train)?;
-        self.check_train("retrain.train", &self.file.retrain.get_ref().train)?;
-        let factor = self.file.retrain.get_ref().stop.plateau_factor;
-        if !(factor > 0.0 && factor <= 1.0) {
-            let message = format!(
-                "`retrain.stop.plateau-factor` is {factor}, expected more than 0, at most 1"
-            );
+        let retrain = self.file.retrain.get_ref().recipe();
+        let problem = train_problem("supernet.", &self.file.supernet.train)
+            .or_else(|| recipe_problem("retrain.", &retrain));
+        if let Some(message) = problem {
             return Err(self.about(&message));
         }
         if self.file.supernet.checkpoint_steps == 0 {
@@ -303,27 +300,6 @@ impl SearchConfig {
         Err(self.error(message, span))
     }
 
-    fn check_train(&self, section: &str, train: &TrainSettings) -> Result<(), Error> {
-        let positive = [
-            ("epochs", train.epochs),
-            ("learning-rate", train.learning_rate),
-            ("epsilon", train.epsilon),
-            ("clip-norm", train.clip_norm),
-        ];
-        for (key, value) in positive {
-            if !(value.is_finite() && value > 0.0) {
-                let message = format!("`{section}.{key}` is {value}, expected a positive number");
-                return Err(self.about(&message));
-            }
-        }
-        if !(train.embedding_l2.is_finite() && train.embedding_l2 >= 0.0) {
-            let value = train.embedding_l2;
-            let message = format!("`{section}.embedding-l2` is {value}, expected 0 or more");
-            return Err(self.about(&message));
-        }
-        Ok(())
-    }
-
     fn check_head(&self) -> Result<(), Error> {
         let (key, value, is_sound) = match &self.file.score.get_ref().head {
             HeadFit::None => return Ok(()),
@@ -359,4 +335,37 @@ impl SearchConfig {
             .map(|start| first + start..first + start + key.len());
         Error::toml(&self.path, &self.text, message, span)
     }
+}
+
+/// What is wrong with a recipe; `section` stands before the names of its keys.
+pub(crate) fn recipe_problem(section: &str, recipe: &Recipe) -> Option<String> {
+    let factor = recipe.stop.plateau_factor;
+    let is_sound = factor > 0.0 && factor <= 1.0;
+    let key = format!("{section}stop.plateau-factor");
+    train_problem(section, &recipe.train).or_else(|| {
+        (!is_sound).then(|| format!("`{key}` is {factor}, expected more than 0, at most 1"))
+    })
+}
+
+fn train_problem(section: &str, train: &TrainSettings) -> Option<String> {
+    let positive = [
+        ("epochs", train.epochs),
+        ("learning-rate", train.learning_rate),
+        ("epsilon", train.epsilon),
+        ("clip-norm", train.clip_norm),
+        (
+            "embedding-deviation",
+            train.embedding_deviation.unwrap_or(1.0),
+        ),
+    ];
+    for (key, value) in positive {
+        if !(value.is_finite() && value > 0.0) {
+            return Some(format!(
+                "`{section}train.{key}` is {value}, expected a positive number"
+            ));
+        }
+    }
+    let decay = train.embedding_l2;
+    let is_sound = decay.is_finite() && decay >= 0.0;
+    (!is_sound).then(|| format!("`{section}train.embedding-l2` is {decay}, expected 0 or more"))
 }

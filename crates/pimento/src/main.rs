@@ -1,5 +1,6 @@
 //! pimento: AutoML co-design of click-through-rate models and processing-in-memory hardware.
 
+mod baselines;
 mod catalogue;
 mod cli;
 mod co_design;

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
-use pimento_space::{InputShape, Network};
-use pimento_supernet::{HeadFit, Quality, Supernet, Trainer};
+use pimento_space::{Handcrafted, InputShape, Network};
+use pimento_supernet::{Model, Quality, Supernet, Trainer};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -45,13 +45,13 @@ fn is_better(monitor: Monitor, new: &Quality, old: &Quality) -> bool {
 fn train_alone(
     job: &Job<'_>,
     log: &dyn ClickLog,
-    recipe: &Recipe,
     bar: &ProgressBar,
     interrupt: &Interrupt,
 ) -> Result<Training, Error> {
-    let Job { network, seed, .. } = *job;
-    let Recipe { train, stop } = recipe;
-    let supernet = Supernet::stand_alone(network, log.shape(), seed);
+    let Job { model, seed, .. } = *job;
+    let Recipe { train, stop } = job.recipe;
+    let supernet = Supernet::stand_alone(model, log.shape(), seed)
+        .with_embedding_deviation(train.embedding_deviation);
     let mut trainer = Trainer::new(supernet, log, train.clone(), seed, 0);
     let steps = trainer.steps();
     let epochs = train.epochs.ceil().max(1.0) as u64;
@@ -60,13 +60,15 @@ fn train_alone(
     for epoch in 1..=epochs {
         while trainer.step_count() < steps * epoch / epochs {
             interrupt.check()?;
-            trainer.step(network);
+            trainer.step(model);
             bar.inc(1);
         }
-        let quality = score(trainer.supernet(), network, log, Split::Validation);
+        let quality = trainer.supernet().score(model, log, Split::Validation);
         bar.set_message(format!(
-            "· {}, validation log loss {:.4}",
-            job.name, quality.log_loss
+            "· {}, validation log loss {:.4}, AUC {:.4}",
+            job.name,
+            quality.log_loss,
+            quality.auc.unwrap_or(f64::NAN)
         ));
         match &best {
             Some((best_epoch, best, _)) if !is_better(stop.monitor, &quality, best) => {
@@ -80,7 +82,7 @@ fn train_alone(
         }
     }
     let (best_epoch, validation, supernet) = best.expect("at least one epoch was scored");
-    let test = score(&supernet, network, log, Split::Test);
+    let test = supernet.score(model, log, Split::Test);
     info!(
         design = job.name,
         seed,
@@ -97,16 +99,14 @@ fn train_alone(
     })
 }
 
-fn score(supernet: &Supernet, network: &Network, log: &dyn ClickLog, split: Split) -> Quality {
-    supernet.evaluate(network, log, split, usize::MAX, &HeadFit::None)
-}
-
-/// A network to train from scratch.
+/// A model to train from scratch.
 pub(crate) struct Job<'a> {
     /// What the journal calls it.
     pub(crate) name: String,
     /// What is trained.
-    pub(crate) network: &'a Network,
+    pub(crate) model: Model<'a>,
+    /// How.
+    pub(crate) recipe: &'a Recipe,
     /// Seed of the weights and of the order of samples.
     pub(crate) seed: u64,
 }
@@ -115,16 +115,39 @@ pub(crate) struct Job<'a> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Done {
-    network: Network,
+    model: Trained,
     recipe: Recipe,
     training: Training,
+}
+
+/// What was trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Trained {
+    Network(Box<Network>),
+    Handcrafted(Box<Handcrafted>),
+}
+
+impl Trained {
+    fn new(model: Model<'_>) -> Self {
+        match model {
+            Model::Network(network) => Self::Network(Box::new(network.clone())),
+            Model::Handcrafted(model) => Self::Handcrafted(Box::new(model.clone())),
+        }
+    }
+
+    fn is(&self, model: Model<'_>) -> bool {
+        match self {
+            Self::Network(network) => Model::Network(network) == model,
+            Self::Handcrafted(handcrafted) => Model::Handcrafted(handcrafted) == model,
+        }
+    }
 }
 
 /// The trainings from scratch of a run. They are kept, so that none is done twice.
 pub(crate) struct Trainings<'a> {
     run: &'a RunFolder,
     log: &'a dyn ClickLog,
-    recipe: Recipe,
     done: Vec<Done>,
 }
 
@@ -133,18 +156,9 @@ impl<'a> Trainings<'a> {
     const FILE: &'static str = "trainings.json";
 
     /// Reads what the run has done before.
-    pub(crate) fn open(
-        run: &'a RunFolder,
-        log: &'a dyn ClickLog,
-        recipe: Recipe,
-    ) -> Result<Self, Error> {
+    pub(crate) fn open(run: &'a RunFolder, log: &'a dyn ClickLog) -> Result<Self, Error> {
         let done = run.read_json(Self::FILE)?.unwrap_or_default();
-        Ok(Self {
-            run,
-            log,
-            recipe,
-            done,
-        })
+        Ok(Self { run, log, done })
     }
 
     /// The trainings of `jobs`, in their order, several at once. Each is kept as soon as it is done.
@@ -164,11 +178,11 @@ impl<'a> Trainings<'a> {
                 if let Some(training) = earlier {
                     return Ok(training);
                 }
-                let training = train_alone(job, self.log, &self.recipe, &bar, interrupt)?;
+                let training = train_alone(job, self.log, &bar, interrupt)?;
                 let mut done = done.lock().expect("no holder panics");
                 done.push(Done {
-                    network: job.network.clone(),
-                    recipe: self.recipe.clone(),
+                    model: Trained::new(job.model),
+                    recipe: job.recipe.clone(),
                     training,
                 });
                 self.run.write_json(Self::FILE, &**done)?;
@@ -185,8 +199,8 @@ impl<'a> Trainings<'a> {
             .iter()
             .find(|done| {
                 done.training.seed == job.seed
-                    && done.network == *job.network
-                    && done.recipe == self.recipe
+                    && done.model.is(job.model)
+                    && done.recipe == *job.recipe
             })
             .map(|done| done.training)
     }

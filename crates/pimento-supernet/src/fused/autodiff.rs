@@ -10,7 +10,7 @@ use burn::backend::{
     tensor::FloatTensor,
 };
 
-use super::{Function, FusedBackend};
+use super::{Function, FusedBackend, Normalisation};
 
 impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
     fn fused(input: FloatTensor<Self>, function: Function) -> FloatTensor<Self> {
@@ -34,13 +34,13 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         input: FloatTensor<Self>,
         gain: FloatTensor<Self>,
         shift: FloatTensor<Self>,
-        is_rectified: bool,
+        normalisation: Normalisation,
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), gain.node(), shift.node()];
         let parts = [input, gain, shift].map(FloatTensor::<Self>::into_primitive);
-        let value = |[input, gain, shift]: [_; 3]| B::normalised(input, gain, shift, is_rectified);
+        let value = |[input, gain, shift]: [_; 3]| B::normalised(input, gain, shift, normalisation);
         match Normalised.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((parts.clone(), is_rectified), value(parts)),
+            OpsKind::Tracked(prep) => prep.finish((parts.clone(), normalisation), value(parts)),
             OpsKind::UnTracked(prep) => prep.finish(value(parts)),
         }
     }
@@ -82,7 +82,7 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         _gain: FloatTensor<Self>,
         _shift: FloatTensor<Self>,
         _gradient: FloatTensor<Self>,
-        _is_rectified: bool,
+        _normalisation: Normalisation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         no_second_derivatives()
     }
@@ -140,8 +140,8 @@ impl<B: FusedBackend> Backward<B, 1> for Fused {
 struct Normalised;
 
 impl<B: FusedBackend> Backward<B, 3> for Normalised {
-    /// Input, gain and shift; whether the value is rectified.
-    type State = ([FloatTensor<B>; 3], bool);
+    /// Input, gain and shift.
+    type State = ([FloatTensor<B>; 3], Normalisation);
 
     fn backward(
         self,
@@ -149,10 +149,10 @@ impl<B: FusedBackend> Backward<B, 3> for Normalised {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let ([input, gain, shift], is_rectified) = ops.state;
+        let ([input, gain, shift], normalisation) = ops.state;
         let gradient = gradients.consume::<B>(&ops.node);
         let (input, gain, shift) =
-            B::normalised_backward(input, gain, shift, gradient, is_rectified);
+            B::normalised_backward(input, gain, shift, gradient, normalisation);
         for (parent, value) in ops.parents.into_iter().zip([input, gain, shift]) {
             if let Some(parent) = parent {
                 gradients.register::<B>(parent.id, value);

@@ -6,7 +6,7 @@ use burn::{
 };
 
 use super::{
-    Function, FusedBackend, bias, normalise,
+    Function, FusedBackend, Normalisation, Over, batch_norm, bias, normalise,
     product::{self, Matrix},
     vectorised,
 };
@@ -37,16 +37,23 @@ impl FusedBackend for Flex {
         input: Primitive,
         gain: Primitive,
         shift: Primitive,
-        is_rectified: bool,
+        normalisation: Normalisation,
     ) -> Primitive {
         let [input, gain, shift] = [input, gain, shift].map(|part| Contiguous::new(&part));
         let forward = normalise::Forward {
             input: input.values(),
             gain: gain.values(),
             shift: shift.values(),
-            is_rectified,
+            is_rectified: normalisation.is_rectified,
         };
-        tensor(forward.run(), input.shape())
+        let values = match normalisation.over {
+            Over::Row => forward.run(),
+            Over::Batch => vectorised(
+                #[inline(always)]
+                || batch_norm::forward(&forward),
+            ),
+        };
+        tensor(values, input.shape())
     }
 
     fn normalised_backward(
@@ -54,7 +61,7 @@ impl FusedBackend for Flex {
         gain: Primitive,
         shift: Primitive,
         gradient: Primitive,
-        is_rectified: bool,
+        normalisation: Normalisation,
     ) -> (Primitive, Primitive, Primitive) {
         let [input, gain, shift, gradient] =
             [input, gain, shift, gradient].map(|part| Contiguous::new(&part));
@@ -62,13 +69,19 @@ impl FusedBackend for Flex {
             input: input.values(),
             gain: gain.values(),
             shift: shift.values(),
-            is_rectified,
+            is_rectified: normalisation.is_rectified,
         };
         let backward = normalise::Backward {
             forward,
             gradient: gradient.values(),
         };
-        let [inputs, gains, shifts] = backward.run();
+        let [inputs, gains, shifts] = match normalisation.over {
+            Over::Row => backward.run(),
+            Over::Batch => vectorised(
+                #[inline(always)]
+                || batch_norm::backward(&backward),
+            ),
+        };
         (
             tensor(inputs, input.shape()),
             tensor(gains, gain.shape()),

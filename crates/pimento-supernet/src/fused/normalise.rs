@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd, bytemuck::cast_slice};
 
 /// Added to the variance.
-const EPSILON: f32 = 1e-5;
+pub(crate) const EPSILON: f32 = 1e-5;
 
 /// y = gain ⊙ (x − mean) / √(variance + ε) + shift over rows as long as `gain`; if `is_rectified`,
 /// max(0, y).

@@ -191,7 +191,7 @@ impl Walk<'_> {
                 let block = self.network.block(last).expect("a subnet has blocks");
                 head_segments(capacity, block, width)
             }
-            Layout::StandAlone(_) => whole(width + dim * rows),
+            Layout::StandAlone(_) | Layout::Handcrafted(..) => whole(width + dim * rows),
         };
         self.layers.push(Layer {
             key: (self.layout.head_position(), LayerKind::Head),
@@ -207,7 +207,7 @@ impl Walk<'_> {
 
     fn dense_segments(&self, tensors: &[usize]) -> Vec<Range<usize>> {
         match self.layout {
-            Layout::StandAlone(_) => whole(
+            Layout::StandAlone(_) | Layout::Handcrafted(..) => whole(
                 tensors
                     .iter()
                     .map(|&tensor| self.network.dense_width(tensor))

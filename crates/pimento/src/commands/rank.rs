@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Instant};
 
 use pimento_data::Split;
 use pimento_space::{Network, PathSampler};
-use pimento_supernet::{HeadFit, NewtonHead, SgdHead, Supernet, input_shape};
+use pimento_supernet::{HeadFit, Model, NewtonHead, SgdHead, Supernet, input_shape};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -149,19 +149,20 @@ fn train_alone(
     seeds: u64,
     interrupt: &Interrupt,
 ) -> Result<(Vec<Vec<Training>>, Option<f64>), Error> {
+    let recipe = &prepared.config.file.retrain.get_ref().recipe();
     let jobs: Vec<Job<'_>> = networks
         .iter()
         .enumerate()
         .flat_map(|(number, network)| {
             (0..seeds).map(move |seed| Job {
                 name: format!("network {number}"),
-                network,
+                model: Model::Network(network),
+                recipe,
                 seed: prepared.config.file.seed + seed,
             })
         })
         .collect();
-    let recipe = prepared.config.file.retrain.get_ref().recipe();
-    let mut trainings = Trainings::open(&prepared.run, prepared.data.log.as_ref(), recipe)?;
+    let mut trainings = Trainings::open(&prepared.run, prepared.data.log.as_ref())?;
     let is_new = jobs.iter().all(|job| trainings.earlier(job).is_none());
     let start = Instant::now();
     let trainings = trainings.train(&jobs, interrupt)?;

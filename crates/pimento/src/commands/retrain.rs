@@ -1,13 +1,17 @@
-//! `retrain`: designs of a front trained from scratch over several seeds.
+//! `retrain`: designs of a front, and handcrafted models, trained from scratch over several seeds.
 
+use pimento_hardware::CostSummary;
 use pimento_space::Network;
-use pimento_supernet::{Quality, input_shape};
+use pimento_supernet::{Model, Quality, input_shape};
 use serde::Serialize;
 
 use crate::{
-    catalogue::open_log,
+    baselines::{self, Baseline},
+    catalogue::{OpenLog, open_log},
     cli::{Cli, RetrainArgs},
+    co_design::Pricing,
     commands::{front::load, train::use_threads},
+    config::Recipe,
     error::Error,
     interrupt::Interrupt,
     journal,
@@ -20,55 +24,73 @@ use crate::{
 /// File with the results.
 const FILE: &str = "retrain.json";
 
-/// A design and its trainings.
+/// A model that is trained.
+struct Work<'a> {
+    name: String,
+    supernet: Option<Quality>,
+    model: Model<'a>,
+    recipe: Recipe,
+    macs: u64,
+    cost: Option<CostSummary>,
+}
+
+/// A model and its trainings.
 #[derive(Debug, Serialize)]
 struct Retrained {
     name: String,
     supernet: Option<Quality>,
     trainings: Vec<Training>,
+    /// Multiply–accumulates per inference.
+    macs: u64,
+    /// A design on its hardware, a baseline at 16 bits on the default hardware.
+    cost: Option<CostSummary>,
 }
 
-/// Trains the chosen designs and prints mean ± standard deviation beside the supernet's estimate.
+/// Trains the chosen models and prints mean ± standard deviation beside the supernet's estimate.
 pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> Result<(), Error> {
     use_threads(cli);
     let run = RunFolder::open(&arguments.run)?;
     let (config, front) = (run.config()?, load(&run)?);
     let chosen = choose(arguments, &front.designs)?;
     let data = open_log(&config)?;
+    let baselines = match &arguments.baselines {
+        Some(file) => baselines::read(file, &arguments.models, input_shape(data.log.shape()))?,
+        None => Vec::new(),
+    };
     journal::start(cli.log_format, Some(run.path()))?;
 
-    let mut work: Vec<(String, Option<Quality>, Network)> = chosen
-        .into_iter()
-        .map(|design| (design.name.clone(), design.quality, design.network.clone()))
-        .collect();
-    if arguments.logistic_regression {
-        let network = logistic_regression(input_shape(data.log.shape()));
-        work.push(("logistic regression".to_owned(), None, network));
+    let recipe = config.file.retrain.get_ref().recipe();
+    let regression = logistic_regression(input_shape(data.log.shape()));
+    let regression = arguments.logistic_regression.then_some(&regression);
+    let mut work = work(&chosen, regression, &baselines, &recipe, &data);
+    for work in &mut work {
+        work.recipe.train.epochs = arguments.epochs.unwrap_or(work.recipe.train.epochs);
     }
-    let mut recipe = config.file.retrain.get_ref().recipe();
-    recipe.train.epochs = arguments.epochs.unwrap_or(recipe.train.epochs);
     let jobs: Vec<Job<'_>> = work
         .iter()
-        .flat_map(|(name, _, network)| {
+        .flat_map(|work| {
             (0..arguments.seeds).map(move |number| Job {
-                name: name.clone(),
-                network,
+                name: work.name.clone(),
+                model: work.model,
+                recipe: &work.recipe,
                 seed: config.file.seed + number,
             })
         })
         .collect();
     // The command as it was typed: what is done is kept.
     let resume = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-    let trainings = Trainings::open(&run, data.log.as_ref(), recipe)?
+    let trainings = Trainings::open(&run, data.log.as_ref())?
         .train(&jobs, interrupt)
         .map_err(|error| error.resumed_by(&resume))?;
     let results: Vec<Retrained> = work
-        .into_iter()
+        .iter()
         .zip(trainings.chunks(arguments.seeds as usize))
-        .map(|((name, supernet, _), trainings)| Retrained {
-            name,
-            supernet,
+        .map(|(work, trainings)| Retrained {
+            name: work.name.clone(),
+            supernet: work.supernet,
             trainings: trainings.to_vec(),
+            macs: work.macs,
+            cost: work.cost,
         })
         .collect();
     run.write_json(FILE, &results)?;
@@ -76,11 +98,51 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
     Ok(())
 }
 
+fn work<'a>(
+    designs: &[&'a DesignRecord],
+    regression: Option<&'a Network>,
+    baselines: &'a [Baseline],
+    recipe: &Recipe,
+    data: &OpenLog,
+) -> Vec<Work<'a>> {
+    let shape = data.log.shape();
+    let tables = shape.table_rows.iter().map(|&rows| u64::from(rows));
+    let pricing = Pricing::new(tables.collect());
+    let designs = designs.iter().map(|design| Work {
+        name: design.name.clone(),
+        supernet: design.quality,
+        model: Model::Network(&design.network),
+        recipe: recipe.clone(),
+        macs: design.macs,
+        cost: Some(design.cost),
+    });
+    let regression = regression.map(|network| Work {
+        name: "logistic regression".to_owned(),
+        supernet: None,
+        model: Model::Network(network),
+        recipe: recipe.clone(),
+        macs: network.macs(),
+        cost: None,
+    });
+    let input = input_shape(shape);
+    let baselines = baselines.iter().map(|baseline| Work {
+        name: baseline.name.clone(),
+        supernet: None,
+        model: Model::Handcrafted(&baseline.model),
+        recipe: baseline.recipe.clone(),
+        macs: baseline.model.macs(input),
+        cost: Some(pricing.handcrafted(&baseline.model, input)),
+    });
+    designs.chain(regression).chain(baselines).collect()
+}
+
 fn choose<'a>(
     arguments: &RetrainArgs,
     designs: &'a [DesignRecord],
 ) -> Result<Vec<&'a DesignRecord>, Error> {
-    let numbers = if arguments.designs.is_empty() {
+    let numbers = if arguments.designs.is_empty() && arguments.baselines.is_some() {
+        &[][..]
+    } else if arguments.designs.is_empty() {
         &[0][..]
     } else {
         &arguments.designs
@@ -99,13 +161,17 @@ fn choose<'a>(
 
 fn render(results: &[Retrained]) -> String {
     let header = [
-        "design",
+        "model",
         "supernet log loss",
         "validation log loss",
         "test log loss",
         "validation AUC",
         "test AUC",
         "seeds",
+        "kMAC",
+        "latency µs",
+        "energy nJ",
+        "area mm²",
     ];
     let rows = results.iter().map(|result| {
         let figures = |figure: fn(&Training) -> Option<f64>| {
@@ -117,6 +183,12 @@ fn render(results: &[Retrained]) -> String {
                     .collect::<Vec<_>>(),
             )
         };
+        let price = |figure: fn(&CostSummary) -> f64| {
+            result
+                .cost
+                .as_ref()
+                .map_or_else(|| "–".to_owned(), |cost| format!("{:.3}", figure(cost)))
+        };
         vec![
             result.name.clone(),
             result
@@ -127,6 +199,10 @@ fn render(results: &[Retrained]) -> String {
             figures(|training| training.validation.auc),
             figures(|training| training.test.auc),
             result.trainings.len().to_string(),
+            format!("{:.1}", result.macs as f64 / 1e3),
+            price(|cost| cost.latency_ns / 1e3),
+            price(|cost| cost.energy_pj / 1e3),
+            price(|cost| cost.area_um2 / 1e6),
         ]
     });
     table::table(&header, rows)

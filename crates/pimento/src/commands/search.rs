@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pimento_evolution::{ParetoFront, Search, SearchState};
 use pimento_space::{Design, Genotype, Network};
-use pimento_supernet::input_shape;
+use pimento_supernet::{Model, input_shape};
 use tracing::info;
 
 use crate::{
@@ -122,10 +122,19 @@ fn describe(
         .iter()
         .map(|m| &m.evaluation.objectives[..])
         .collect();
-    let job = |name: String, network| Job {
-        name,
-        network,
-        seed: prepared.config.file.seed,
+    let recipe = retrain.recipe();
+    let job = |name: String, network| {
+        let seed = prepared.config.file.seed;
+        let (model, recipe) = (Model::Network(network), &recipe);
+        (
+            network,
+            Job {
+                name,
+                model,
+                recipe,
+                seed,
+            },
+        )
     };
     let of_references = references
         .iter()
@@ -133,11 +142,9 @@ fn describe(
     let of_designs = choose(&designs, &objectives, retrain.designs)
         .into_iter()
         .map(|number| job(format!("design {number}"), &designs[number].network));
-    let jobs: Vec<Job<'_>> = of_references.chain(of_designs).collect();
-    let recipe = retrain.recipe();
-    let trainings = Trainings::open(&prepared.run, problem.log, recipe)?.train(&jobs, interrupt)?;
-    let alone: BTreeMap<&Network, Training> =
-        jobs.iter().map(|job| job.network).zip(trainings).collect();
+    let (trained, jobs): (Vec<&Network>, Vec<Job<'_>>) = of_references.chain(of_designs).unzip();
+    let trainings = Trainings::open(&prepared.run, problem.log)?.train(&jobs, interrupt)?;
+    let alone: BTreeMap<&Network, Training> = trained.into_iter().zip(trainings).collect();
 
     let networks: Vec<&Network> = designs.iter().map(|design| &design.network).collect();
     let designs: Vec<DesignRecord> = members

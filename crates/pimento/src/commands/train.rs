@@ -134,7 +134,8 @@ pub(crate) fn train_supernet_with(
         embedding_dim: prepared.space.embedding_dim(),
         layer_norm: config.layer_norm,
     };
-    let mut supernet = Supernet::shared(capacity, log.shape(), seed);
+    let mut supernet = Supernet::shared(capacity, log.shape(), seed)
+        .with_embedding_deviation(config.train.embedding_deviation);
     let done = prepared
         .run
         .load_supernet(name, &mut supernet, &identity)?

@@ -1,0 +1,147 @@
+//! What a trainer fits: a network of a search space, or a handcrafted model.
+
+use burn::tensor::Tensor;
+use pimento_data::{Batch, ClickLog, Split, auc, log_loss};
+use pimento_space::{Handcrafted, Network};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    evaluate::Quality,
+    forward::{self, Inputs},
+    head::HeadFit,
+    layer::{Layer, LayerKind, Layout, tower_layers},
+    parameters::Parameters,
+    quantise::{FULL_PRECISION_BITS, to_vec},
+    supernet::{FORWARD_BATCH, Supernet},
+    towers::{self, Mode, Moments},
+};
+
+/// Training samples that the moments of layers normalised over the batch are estimated from, in
+/// batches of [`FORWARD_BATCH`].
+const ESTIMATION_SAMPLES: usize = 16 * FORWARD_BATCH;
+
+/// A network, or a handcrafted model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Model<'a> {
+    /// A network of a search space.
+    Network(&'a Network),
+    /// A sum of towers.
+    Handcrafted(&'a Handcrafted),
+}
+
+impl<'a> From<&'a Network> for Model<'a> {
+    fn from(network: &'a Network) -> Self {
+        Self::Network(network)
+    }
+}
+
+impl<'a> From<&'a Handcrafted> for Model<'a> {
+    fn from(model: &'a Handcrafted) -> Self {
+        Self::Handcrafted(model)
+    }
+}
+
+impl Model<'_> {
+    /// Values in a row of an embedding table.
+    pub(crate) fn row_width(self) -> usize {
+        match self {
+            Self::Network(network) => network.embedding_dim,
+            Self::Handcrafted(model) => model.row_width(),
+        }
+    }
+
+    /// Precision of embedding rows.
+    pub(crate) fn embedding_bits(self) -> u8 {
+        match self {
+            Self::Network(network) => network.embedding_bits,
+            Self::Handcrafted(_) => FULL_PRECISION_BITS,
+        }
+    }
+
+    /// Its layers as slices of what is in store.
+    pub(crate) fn layers(self, layout: &Layout) -> Vec<Layer> {
+        match (self, layout) {
+            (Self::Network(network), _) => layout.layers(network),
+            (Self::Handcrafted(model), Layout::Handcrafted(_, input)) => {
+                tower_layers(model, *input)
+            }
+            (Self::Handcrafted(_), _) => panic!("a handcrafted model has weights of its own"),
+        }
+    }
+
+    /// Answers before the sigmoid in training, shape \[samples\].
+    pub(crate) fn training_logits(
+        self,
+        layout: &Layout,
+        parameters: &Parameters,
+        inputs: Inputs,
+        rng: &mut ChaCha8Rng,
+    ) -> Tensor<1> {
+        match self {
+            Self::Network(network) => {
+                let head = parameters.layer((layout.head_position(), LayerKind::Head));
+                let features = forward::features(network, parameters, inputs);
+                forward::logits(head.expect("every network has a head"), features)
+            }
+            Self::Handcrafted(model) => {
+                let mut mode = Mode::Training(rng);
+                towers::logits(model, parameters, inputs, &mut mode)
+            }
+        }
+    }
+}
+
+impl Supernet {
+    /// Quality of a model with weights of its own on all samples of `split`.
+    pub fn score<'m>(
+        &self,
+        model: impl Into<Model<'m>>,
+        log: &dyn ClickLog,
+        split: Split,
+    ) -> Quality {
+        match model.into() {
+            Model::Network(network) => {
+                self.evaluate(network, log, split, usize::MAX, &HeadFit::None)
+            }
+            Model::Handcrafted(handcrafted) => self.score_handcrafted(handcrafted, log, split),
+        }
+    }
+
+    /// Quality with the moments of batches of training samples in place of running ones.
+    fn score_handcrafted(&self, model: &Handcrafted, log: &dyn ClickLog, split: Split) -> Quality {
+        let parameters = self.parameters(model);
+        let mut kept = Vec::new();
+        let samples = ESTIMATION_SAMPLES.min(log.len(Split::Train));
+        visit_batches(log, Split::Train, samples, |batch| {
+            let mut mode = Mode::Estimation(Vec::new());
+            towers::logits(model, &parameters, self.inputs(model, batch), &mut mode);
+            if let Mode::Estimation(moments) = mode {
+                kept.push(moments);
+            }
+        });
+        let moments = Moments::average(&kept);
+        let (mut answers, mut labels) = (Vec::new(), Vec::new());
+        visit_batches(log, split, log.len(split), |batch| {
+            let mut mode = Mode::Inference(&moments);
+            let inputs = self.inputs(model, batch);
+            answers.extend(to_vec(towers::logits(
+                model,
+                &parameters,
+                inputs,
+                &mut mode,
+            )));
+            labels.extend_from_slice(&batch.labels);
+        });
+        Quality::new(log_loss(&answers, &labels), auc(&answers, &labels))
+    }
+}
+
+/// The first samples of a split, in batches.
+fn visit_batches(log: &dyn ClickLog, split: Split, samples: usize, mut visit: impl FnMut(&Batch)) {
+    let rows: Vec<u32> = (0..samples as u32).collect();
+    let mut batch = Batch::default();
+    for rows in rows.chunks(FORWARD_BATCH) {
+        log.fill(split, rows, &mut batch);
+        visit(&batch);
+    }
+}
