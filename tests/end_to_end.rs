@@ -141,6 +141,31 @@ fn every_example_is_a_configuration() {
 }
 
 #[test]
+fn every_part_of_a_network_has_a_cost_by_precision() {
+    let bench = Bench::new();
+    let command = ["precision", "search.toml", "--run", "a", "--networks", "6"];
+    let shown = bench.succeed(&command);
+    assert!(
+        shown.contains("EFC weights") && shown.contains("16 bits"),
+        "{shown}"
+    );
+    let rows: Value = serde_json::from_str(&bench.read("a/precision.json")).unwrap();
+    for row in rows.as_array().unwrap() {
+        let costs = row["costs"].as_array().unwrap();
+        assert_eq!(costs.len(), 6);
+        if row["networks"].as_u64() == Some(0) {
+            continue;
+        }
+        let mean = |place: usize| costs[place]["mean"].as_f64().unwrap();
+        assert!(mean(5).abs() < 1e-3, "16 bits are as good as none: {row}");
+        assert!(
+            mean(0).abs() + 1e-6 >= mean(5).abs(),
+            "2 bits change more: {row}"
+        );
+    }
+}
+
+#[test]
 fn a_ranking_has_every_sampler_and_head_and_repeats() {
     let bench = Bench::new();
     let rank = |run: &str, threads: &str| -> Value {

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Retrain(RetrainArgs),
     /// Trains random networks from scratch and tells how well the supernet ranks them.
     Rank(RankArgs),
+    /// Tells what each precision of each kind of operator costs in log loss.
+    Precision(PrecisionArgs),
     /// Prices a design: latency, energy, power, area, by component and by operator.
     Cost(CostArgs),
     /// Describes search spaces and draws designs from them.
@@ -83,6 +85,17 @@ pub(crate) struct RankArgs {
     /// Ways to draw the paths that train the supernet; by default the configuration's.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) samplers: Vec<Sampler>,
+}
+
+/// Arguments of `precision`.
+#[derive(Debug, Args)]
+pub(crate) struct PrecisionArgs {
+    /// The run.
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+    /// Random networks.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) networks: u16,
 }
 
 /// Ways to draw paths.

@@ -3,6 +3,7 @@
 pub(crate) mod cost;
 pub(crate) mod data;
 pub(crate) mod front;
+pub(crate) mod precision;
 pub(crate) mod rank;
 pub(crate) mod retrain;
 pub(crate) mod search;

@@ -124,7 +124,7 @@ fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Res
 }
 
 /// Different random networks of the space.
-fn draw(prepared: &Prepared, count: usize) -> Vec<Network> {
+pub(crate) fn draw(prepared: &Prepared, count: usize) -> Vec<Network> {
     let mut rng = ChaCha8Rng::seed_from_u64(prepared.config.file.seed);
     rng.set_stream(NETWORK_STREAM);
     let input = input_shape(prepared.data.log.shape());
@@ -171,7 +171,13 @@ fn train_alone(
     Ok((by_network.collect(), seconds))
 }
 
-fn score(prepared: &Prepared, supernet: &Supernet, network: &Network, head: &HeadFit) -> f64 {
+/// The log loss that the supernet sees.
+pub(crate) fn score(
+    prepared: &Prepared,
+    supernet: &Supernet,
+    network: &Network,
+    head: &HeadFit,
+) -> f64 {
     let samples = prepared.config.file.score.get_ref().validation_samples;
     let network = supernet.subnet(network);
     let log = prepared.data.log.as_ref();
