@@ -137,7 +137,7 @@ fn every_example_is_a_configuration() {
         );
         count += 1;
     }
-    assert!(count >= 3);
+    assert!(count >= 4);
 }
 
 #[test]
