@@ -29,6 +29,7 @@ impl SearchSpace {
             blocks: live_blocks(&genotype.blocks),
             head_weight_bits: genotype.head_weight_bits,
             embedding_bits: genotype.embedding_bits,
+            weight_scales: self.precision.weight_scales,
         };
         Design {
             network,

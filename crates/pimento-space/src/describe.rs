@@ -54,6 +54,11 @@ impl fmt::Display for SpaceDescription<'_> {
             "  other bits        activations {:?}, embeddings {:?}",
             precision.activation_bits, precision.embedding_bits
         )?;
+        writeln!(
+            formatter,
+            "  a scale per       {:?}",
+            precision.weight_scales
+        )?;
         for (name, count) in [
             ("networks", &size.networks),
             ("weight precisions", &size.weight_precisions),

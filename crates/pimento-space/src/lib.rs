@@ -30,7 +30,7 @@ pub use layers::{Layer, LayerShape};
 pub use lowering::lower;
 pub use network::{
     Block, DenseNode, DenseOperator, InputShape, MERGER_ROWS, Network, SparseNode, SparseOperator,
-    dot_product_rows,
+    WeightScales, dot_product_rows,
 };
 pub use path::PathSampler;
 pub use size::SpaceSize;

@@ -8,7 +8,7 @@ use crate::{
     canonical::canonical_blocks,
     decode::live_blocks,
     genotype::{BlockGenes, RawBlock},
-    network::{Block, DenseOperator, InputShape, Network, SparseOperator},
+    network::{Block, DenseOperator, InputShape, Network, SparseOperator, WeightScales},
     space_file::DenseOperatorKind,
 };
 
@@ -186,6 +186,7 @@ impl NasrecNetwork {
         nasrec.check()?;
         let plain = Network {
             layer_norm: false,
+            weight_scales: WeightScales::Matrix,
             ..network.at_precision(32)
         };
         if nasrec.to_network(network.input, 32) == plain {
@@ -218,6 +219,7 @@ impl NasrecNetwork {
             blocks: live_blocks(&self.genes(bits)),
             head_weight_bits: bits,
             embedding_bits: bits,
+            weight_scales: WeightScales::Matrix,
         }
     }
 

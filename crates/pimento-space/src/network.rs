@@ -20,6 +20,33 @@ pub struct Network {
     pub head_weight_bits: u8,
     /// Precision of the embedding rows; 32 means not quantised.
     pub embedding_bits: u8,
+    /// What shares a scale when weights are rounded.
+    #[serde(default, skip_serializing_if = "WeightScales::is_per_matrix")]
+    pub weight_scales: WeightScales,
+}
+
+/// What shares a scale when weights are rounded. A crossbar sums by column, so that each column's
+/// sum can be rescaled on its own.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum WeightScales {
+    /// A matrix.
+    #[default]
+    Matrix,
+    /// A column: the weights of one output.
+    Column,
+}
+
+impl WeightScales {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_per_matrix(&self) -> bool {
+        *self == Self::Matrix
+    }
 }
 
 /// Shapes of a network's inputs.

@@ -3,7 +3,7 @@
 use pimento_hardware::{MemoryStandard, PimLevel};
 
 use crate::{
-    network::SparseOperator,
+    network::{SparseOperator, WeightScales},
     space_file::{
         DenseOperatorKind, HardwareSection, PrecisionSection, SpaceError, SpaceFile, menu, number,
     },
@@ -65,6 +65,7 @@ pub(crate) struct PrecisionMenus {
     pub(crate) activation_bits: Vec<u8>,
     pub(crate) head_weight_bits: Vec<u8>,
     pub(crate) embedding_bits: Vec<u8>,
+    pub(crate) weight_scales: WeightScales,
 }
 
 /// Choices about hardware.
@@ -207,6 +208,7 @@ impl PrecisionMenus {
             activation_bits: bits("activation-bits", &file.activation_bits)?,
             head_weight_bits: bits("head-weight-bits", &file.head_weight_bits)?,
             embedding_bits: bits("embedding-bits", &file.embedding_bits)?,
+            weight_scales: file.weight_scales,
         })
     }
 }

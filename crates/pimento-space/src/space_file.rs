@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::network::SparseOperator;
+use crate::network::{SparseOperator, WeightScales};
 
 /// A list to choose from.
 pub(crate) type Menu<T> = Spanned<Vec<T>>;
@@ -77,6 +77,8 @@ pub(crate) struct PrecisionSection {
     pub(crate) activation_bits: Menu<u8>,
     pub(crate) head_weight_bits: Menu<u8>,
     pub(crate) embedding_bits: Menu<u8>,
+    #[serde(default)]
+    pub(crate) weight_scales: WeightScales,
 }
 
 /// Section `hardware`.

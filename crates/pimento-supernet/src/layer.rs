@@ -8,7 +8,9 @@ mod walk;
 
 use std::ops::Range;
 
-use pimento_space::{Handcrafted, InputShape, MERGER_ROWS, Network, dot_product_rows};
+use pimento_space::{
+    Handcrafted, InputShape, MERGER_ROWS, Network, WeightScales, dot_product_rows,
+};
 use serde::{Deserialize, Serialize};
 
 /// The places of a block that hold weights. Layouts are \[inputs, outputs\].
@@ -66,6 +68,8 @@ pub struct Layer {
     pub segments: Vec<Range<usize>>,
     /// Precision of the matrix; 32 means not quantised.
     pub weight_bits: u8,
+    /// What shares a scale when the matrix is rounded.
+    pub weight_scales: WeightScales,
     /// Whether it has a bias.
     pub has_bias: bool,
     /// Whether it has the gain and shift of a normalisation.
@@ -187,6 +191,7 @@ impl Capacity {
                 cols,
                 segments,
                 weight_bits: 32,
+                weight_scales: WeightScales::Matrix,
                 has_bias,
                 has_norm,
                 fan,
@@ -230,6 +235,7 @@ pub(crate) fn tower_layers(model: &Handcrafted, input: InputShape) -> Vec<Layer>
             cols: matrix.cols,
             segments: std::iter::once(0..matrix.rows).collect(),
             weight_bits: 32,
+            weight_scales: WeightScales::Matrix,
             has_bias: matrix.has_bias,
             has_norm: matrix.has_norm,
             fan: if matrix.starts_at_zero {

@@ -21,6 +21,34 @@ pub(crate) fn quantise_weights(weights: &mut [f32], bits: u8) {
     }
 }
 
+/// Rounds each column of rows of `cols` values with a scale of its own.
+pub(crate) fn quantise_columns(weights: &mut [f32], cols: usize, bits: u8) {
+    if bits >= FULL_PRECISION_BITS || weights.is_empty() {
+        return;
+    }
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut largest = vec![0.0_f32; cols];
+            for row in weights.chunks_exact(cols) {
+                for (largest, weight) in largest.iter_mut().zip(row) {
+                    *largest = largest.max(weight.abs());
+                }
+            }
+            let steps = ((1_u64 << (bits - 1)) - 1) as f32;
+            let to_grid: Vec<f32> = largest
+                .iter()
+                .map(|&largest| if largest > 0.0 { steps / largest } else { 0.0 })
+                .collect();
+            for row in weights.chunks_exact_mut(cols) {
+                for ((weight, to_grid), largest) in row.iter_mut().zip(&to_grid).zip(&largest) {
+                    *weight = ((*weight * to_grid + ROUNDER) - ROUNDER) * (largest / steps);
+                }
+            }
+        },
+    );
+}
+
 /// Rounds `group` to the grid whose end is its largest magnitude.
 #[expect(clippy::inline_always, reason = "compiled into the vectorised caller")]
 #[inline(always)]
@@ -87,6 +115,29 @@ mod tests {
         let mut weights = vec![-3.0, -1.4, -0.4, 0.0, 0.6, 1.6, 2.4, 3.0];
         quantise_weights(&mut weights, 3);
         assert_eq!(weights, [-3.0, -1.0, 0.0, 0.0, 1.0, 2.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn each_column_has_its_own_scale() {
+        let mut weights = vec![-3.0, 0.3, 0.0, 1.4, 0.14, 0.0];
+        let whole = weights.clone();
+        quantise_columns(&mut weights, 3, 3);
+        let expected = [-3.0, 0.3, 0.0, 1.0, 0.1, 0.0];
+        for (weight, expected) in weights.iter().zip(expected) {
+            assert!(
+                (weight - expected).abs() < 1e-6,
+                "{weight} is not {expected}"
+            );
+        }
+        let mut full = whole.clone();
+        quantise_columns(&mut full, 3, 32);
+        assert_eq!(full, whole);
+        let (mut column, mut matrix) = (vec![0.7, -0.2, 0.33], vec![0.7, -0.2, 0.33]);
+        quantise_columns(&mut column, 1, 4);
+        quantise_weights(&mut matrix, 4);
+        for (a, b) in column.iter().zip(matrix) {
+            assert!((a - b).abs() < 1e-6, "one column is a matrix");
+        }
     }
 
     #[test]

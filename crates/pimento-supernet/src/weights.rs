@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
+use pimento_space::WeightScales;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -11,7 +12,7 @@ use crate::{
     lanes::dot,
     layer::{Capacity, Layer, LayerKey, LayerKind, Layout, tower_layers},
     optimizer::{Optimizer, Parameter, Update},
-    quantise::quantise_weights,
+    quantise::{quantise_columns, quantise_weights},
 };
 
 /// Initial gain of the two norms of attention, as the NASRec authors set it.
@@ -66,7 +67,11 @@ impl Weights {
     /// The values of `layer`, its matrix rounded to the layer's precision.
     pub(crate) fn read(&self, layer: &Layer) -> LayerValues {
         let mut values = self.read_exact(layer);
-        quantise_weights(&mut values.weight, layer.weight_bits);
+        let (weight, bits) = (&mut values.weight, layer.weight_bits);
+        match layer.weight_scales {
+            WeightScales::Matrix => quantise_weights(weight, bits),
+            WeightScales::Column => quantise_columns(weight, layer.cols, bits),
+        }
         values
     }
 

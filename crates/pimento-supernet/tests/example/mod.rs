@@ -3,7 +3,7 @@
 
 use pimento_data::{Batch, ClickLog, LogShape, Split};
 use pimento_space::{
-    Block, DenseNode, DenseOperator, InputShape, Network, SparseNode, SparseOperator,
+    Block, DenseNode, DenseOperator, InputShape, Network, SparseNode, SparseOperator, WeightScales,
 };
 use pimento_supernet::Capacity;
 use rand::{RngExt, SeedableRng};
@@ -119,6 +119,7 @@ pub(crate) fn random_network(layer_norm: bool, bits: &[u8], rng: &mut ChaCha8Rng
         blocks,
         head_weight_bits: pick(bits, rng),
         embedding_bits: pick(bits, rng),
+        weight_scales: pick(&[WeightScales::Matrix, WeightScales::Column], rng),
     }
 }
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use pimento_data::Batch;
-use pimento_space::{Block, DenseOperator, Network, SparseOperator, dot_product_rows};
+use pimento_space::{
+    Block, DenseOperator, Network, SparseOperator, WeightScales, dot_product_rows,
+};
 use pimento_supernet::{Layer, LayerKey, LayerKind as Kind, LayerValues, Supernet};
 
 type Row = Vec<f64>;
@@ -294,7 +296,22 @@ impl Naive {
 
 impl NaiveLayer {
     fn new(layer: &Layer, values: &LayerValues) -> Self {
-        let matrix = rounded(&wide(&values.weight), layer.weight_bits);
+        let mut matrix = wide(&values.weight);
+        if layer.weight_scales == WeightScales::Matrix {
+            matrix = rounded(&matrix, layer.weight_bits);
+        } else {
+            for col in 0..layer.cols {
+                let column: Row = matrix[col.min(matrix.len())..]
+                    .iter()
+                    .step_by(layer.cols)
+                    .copied()
+                    .collect();
+                let column = rounded(&column, layer.weight_bits);
+                for (row, value) in column.into_iter().enumerate() {
+                    matrix[row * layer.cols + col] = value;
+                }
+            }
+        }
         Self {
             rows: layer.rows,
             cols: layer.cols,
