@@ -111,17 +111,22 @@ impl Supernet {
     fn score_handcrafted(&self, model: &Handcrafted, log: &dyn ClickLog, split: Split) -> Quality {
         let parameters = self.parameters(model);
         let mut kept = Vec::new();
-        let samples = ESTIMATION_SAMPLES.min(log.len(Split::Train));
-        visit_batches(log, Split::Train, samples, |batch| {
-            let mut mode = Mode::Estimation(Vec::new());
-            towers::logits(model, &parameters, self.inputs(model, batch), &mut mode);
-            if let Mode::Estimation(moments) = mode {
-                kept.push(moments);
-            }
-        });
+        visit_batches(
+            log,
+            Split::Train,
+            &estimation_rows(log.len(Split::Train)),
+            |batch| {
+                let mut mode = Mode::Estimation(Vec::new());
+                towers::logits(model, &parameters, self.inputs(model, batch), &mut mode);
+                if let Mode::Estimation(moments) = mode {
+                    kept.push(moments);
+                }
+            },
+        );
         let moments = Moments::average(&kept);
         let (mut answers, mut labels) = (Vec::new(), Vec::new());
-        visit_batches(log, split, log.len(split), |batch| {
+        let rows: Vec<u32> = (0..log.len(split) as u32).collect();
+        visit_batches(log, split, &rows, |batch| {
             let mut mode = Mode::Inference(&moments);
             let inputs = self.inputs(model, batch);
             answers.extend(to_vec(towers::logits(
@@ -136,12 +141,38 @@ impl Supernet {
     }
 }
 
-/// The first samples of a split, in batches.
-fn visit_batches(log: &dyn ClickLog, split: Split, samples: usize, mut visit: impl FnMut(&Batch)) {
-    let rows: Vec<u32> = (0..samples as u32).collect();
+/// Training samples spread over the whole split, in whole batches where there are enough.
+fn estimation_rows(count: usize) -> Vec<u32> {
+    let samples = count.min(ESTIMATION_SAMPLES);
+    let samples = if samples > FORWARD_BATCH {
+        samples - samples % FORWARD_BATCH
+    } else {
+        samples
+    };
+    (0..samples)
+        .map(|index| (index * count / samples) as u32)
+        .collect()
+}
+
+fn visit_batches(log: &dyn ClickLog, split: Split, rows: &[u32], mut visit: impl FnMut(&Batch)) {
     let mut batch = Batch::default();
     for rows in rows.chunks(FORWARD_BATCH) {
         log.fill(split, rows, &mut batch);
         visit(&batch);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn estimation_takes_whole_batches_from_everywhere() {
+        assert_eq!(estimation_rows(3), [0, 1, 2]);
+        assert_eq!(estimation_rows(FORWARD_BATCH + 5).len(), FORWARD_BATCH);
+        let rows = estimation_rows(200_000);
+        assert_eq!(rows.len(), ESTIMATION_SAMPLES);
+        assert!(rows.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(rows[rows.len() - 1] > 199_900);
     }
 }
