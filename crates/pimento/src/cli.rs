@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Train(SearchArgs),
     /// Prints the front of a run and its factors over the reference designs.
     Front(FrontArgs),
-    /// Trains designs of a front from scratch over several seeds.
+    /// Trains designs of a front, and handcrafted models, from scratch over several seeds.
     Retrain(RetrainArgs),
     /// Trains random networks from scratch and tells how well the supernet ranks them.
     Rank(RankArgs),
