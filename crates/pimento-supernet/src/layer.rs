@@ -75,8 +75,8 @@ pub struct Layer {
     /// Whether it has the gain and shift of a normalisation.
     pub has_norm: bool,
     /// Inputs plus outputs of the layer before zero padding was reduced away: what the initial
-    /// weights' variance is chosen for; `usize::MAX` for zeros.
-    pub fan: usize,
+    /// weights' variance is chosen for; absent for weights that start at zero.
+    pub fan: Option<usize>,
 }
 
 /// The sizes that shared matrices must have room for.
@@ -194,7 +194,7 @@ impl Capacity {
                 weight_scales: WeightScales::Matrix,
                 has_bias,
                 has_norm,
-                fan,
+                fan: Some(fan),
             };
             layers.push(layer);
         };
@@ -238,11 +238,7 @@ pub(crate) fn tower_layers(model: &Handcrafted, input: InputShape) -> Vec<Layer>
             weight_scales: WeightScales::Matrix,
             has_bias: matrix.has_bias,
             has_norm: matrix.has_norm,
-            fan: if matrix.starts_at_zero {
-                usize::MAX
-            } else {
-                matrix.rows + matrix.cols
-            },
+            fan: (!matrix.starts_at_zero).then_some(matrix.rows + matrix.cols),
         })
         .collect()
 }

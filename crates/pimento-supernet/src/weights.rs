@@ -246,8 +246,5 @@ fn rows_of(segments: &[Range<usize>]) -> impl Iterator<Item = usize> {
 /// Bound of the Xavier-uniform distribution of a stored matrix. The query, key and value
 /// projections are initialised as one packed matrix.
 fn xavier_bound(layer: &Layer) -> f32 {
-    if layer.fan == usize::MAX {
-        return 0.0;
-    }
-    (6.0 / layer.fan as f32).sqrt()
+    layer.fan.map_or(0.0, |fan| (6.0 / fan as f32).sqrt())
 }

@@ -202,7 +202,7 @@ impl Walk<'_> {
             weight_scales: self.network.weight_scales,
             has_bias: true,
             has_norm: false,
-            fan: width + dim * rows + 1,
+            fan: Some(width + dim * rows + 1),
         });
     }
 
@@ -255,7 +255,7 @@ impl Walk<'_> {
     }
 
     fn set_fan(&mut self, fan: usize) {
-        self.layers.last_mut().expect("a layer was pushed").fan = fan;
+        self.layers.last_mut().expect("a layer was pushed").fan = Some(fan);
     }
 
     fn norm_only(&mut self, block: &Block, kind: LayerKind, cols: usize) {
@@ -303,7 +303,7 @@ impl Walk<'_> {
             weight_scales: self.network.weight_scales,
             has_bias,
             has_norm,
-            fan: rows + cols,
+            fan: Some(rows + cols),
         });
     }
 }
