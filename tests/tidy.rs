@@ -17,7 +17,10 @@ const ARROWS: [(&str, &[&str]); 6] = [
     ("pimento-hardware", &[]),
     ("pimento-data", &[]),
     ("pimento-space", &["pimento-hardware"]),
-    ("pimento-supernet", &["pimento-space", "pimento-data"]),
+    (
+        "pimento-supernet",
+        &["pimento-space", "pimento-data", "pimento-hardware"],
+    ),
     (
         "pimento",
         &[

@@ -32,6 +32,32 @@ pub struct ChipDesign {
     pub pes_per_tile: u16,
     /// Copies of every matrix that has more than one input vector per sample.
     pub replication: u16,
+    /// How columns are read.
+    #[serde(default, skip_serializing_if = "Readout::is_in_row_groups")]
+    pub readout: Readout,
+}
+
+/// How the sum of a crossbar's column is read.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readout {
+    /// Rows are read in groups, as many at once as the converter resolves without loss.
+    #[default]
+    RowGroups,
+    /// All rows are read at once; the converter rounds what it does not resolve, and clips.
+    AllRows,
+}
+
+impl Readout {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_in_row_groups(&self) -> bool {
+        *self == Self::RowGroups
+    }
 }
 
 /// The memory system that holds and gathers embedding rows.

@@ -12,11 +12,11 @@ mod reram;
 mod workload;
 
 pub use cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary, OpCost};
-pub use design::{ChipDesign, Hardware, MemoryDesign, MemoryStandard, PimLevel};
+pub use design::{ChipDesign, Hardware, MemoryDesign, MemoryStandard, PimLevel, Readout};
 pub use dram::{DramEnergies, DramStandard};
 pub use model::PimCostModel;
 pub use reram::{
-    AdcCost, ChipTotals, CrossbarMapping, PresetError, ReramPreset, adc_regression,
-    lossless_adc_bits, map_matrix,
+    AdcCost, CellPreset, ChipTotals, CrossbarMapping, PresetError, ReramPreset, Wires,
+    adc_regression, lossless_adc_bits, map_matrix,
 };
 pub use workload::{ElementwiseFunction, EmbeddingTable, Op, OpKind, Workload};

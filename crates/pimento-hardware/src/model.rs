@@ -3,7 +3,7 @@
 use crate::{
     component::{ALL, ByComponent, Component},
     cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary, OpCost},
-    design::{ChipDesign, Hardware, MemoryDesign, MemoryStandard, PimLevel},
+    design::{ChipDesign, Hardware, MemoryDesign, MemoryStandard, PimLevel, Readout},
     dram::{DramStandard, Gather, active_surplus_mw, pim_area_um2, standby_mw},
     reram::{Chip, OpWork, ReramPreset},
     workload::{OpKind, Workload},
@@ -36,6 +36,7 @@ impl Hardware {
                 crossbars_per_pe: 8,
                 pes_per_tile: 12,
                 replication: 1,
+                readout: Readout::RowGroups,
             },
             memory: MemoryDesign {
                 standard: MemoryStandard::Ddr4_2400,

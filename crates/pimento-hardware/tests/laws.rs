@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pimento_hardware::{
     ChipDesign, CostModel, ElementwiseFunction, EmbeddingTable, Hardware, MemoryDesign,
-    MemoryStandard, OpKind, PimCostModel, PimLevel, Workload,
+    MemoryStandard, OpKind, PimCostModel, PimLevel, Readout, Workload,
 };
 use proptest::prelude::*;
 
@@ -18,10 +18,11 @@ prop_compose! {
         crossbars_per_pe in 1..=16_u16,
         pes_per_tile in 1..=16_u16,
         replication in 1..=16_u16,
+        readout in prop::sample::select(vec![Readout::RowGroups, Readout::AllRows]),
     ) -> ChipDesign {
         ChipDesign {
             crossbar_rows, crossbar_cols, cell_bits, dac_bits, adc_bits, crossbars_per_pe,
-            pes_per_tile, replication,
+            pes_per_tile, replication, readout,
         }
     }
 }

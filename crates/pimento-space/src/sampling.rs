@@ -18,7 +18,7 @@ const TRIES: usize = 64;
 /// Kinds of genes of a block: how many a mutation chooses among.
 const BLOCK_GENES: usize = 13;
 
-/// Genes of the hardware.
+/// Genes of the hardware that every space has.
 const HARDWARE_GENES: usize = 11;
 
 impl SearchSpace {
@@ -132,7 +132,7 @@ impl SearchSpace {
     fn mutate_gene(&self, blocks: &mut [RawBlock], globals: &mut Globals, rng: &mut ChaCha8Rng) {
         let index = rng.random_range(0..=blocks.len());
         let Some(block) = blocks.get_mut(index) else {
-            match rng.random_range(0..HARDWARE_GENES + 2) {
+            match rng.random_range(0..self.hardware.gene_count() + 2) {
                 0 => globals.head_weight_bits = pick(&self.precision.head_weight_bits, rng),
                 1 => globals.embedding_bits = pick(&self.precision.embedding_bits, rng),
                 gene => self.hardware.redraw(gene - 2, &mut globals.hardware, rng),
@@ -226,8 +226,14 @@ impl Globals {
 }
 
 impl HardwareMenus {
+    /// Genes that a mutation chooses among: the readout only where it is a choice, so that spaces
+    /// without it draw what they always drew.
+    fn gene_count(&self) -> usize {
+        HARDWARE_GENES + usize::from(self.readout.len() > 1)
+    }
+
     fn sample(&self, rng: &mut ChaCha8Rng) -> Hardware {
-        Hardware {
+        let mut hardware = Hardware {
             chip: ChipDesign {
                 crossbar_rows: pick(&self.crossbar_rows, rng),
                 crossbar_cols: pick(&self.crossbar_cols, rng),
@@ -237,13 +243,18 @@ impl HardwareMenus {
                 crossbars_per_pe: pick(&self.crossbars_per_pe, rng),
                 pes_per_tile: pick(&self.pes_per_tile, rng),
                 replication: pick(&self.replication, rng),
+                readout: self.readout[0],
             },
             memory: MemoryDesign {
                 standard: pick(&self.memory_standard, rng),
                 pim_level: pick(&self.pim_level, rng),
                 channels: pick(&self.memory_channels, rng),
             },
+        };
+        if self.readout.len() > 1 {
+            hardware.chip.readout = pick(&self.readout, rng);
         }
+        hardware
     }
 
     fn redraw(&self, gene: usize, hardware: &mut Hardware, rng: &mut ChaCha8Rng) {
@@ -260,7 +271,8 @@ impl HardwareMenus {
             7 => chip.replication = new.chip.replication,
             8 => memory.standard = new.memory.standard,
             9 => memory.pim_level = new.memory.pim_level,
-            _ => memory.channels = new.memory.channels,
+            10 => memory.channels = new.memory.channels,
+            _ => chip.readout = new.chip.readout,
         }
     }
 }

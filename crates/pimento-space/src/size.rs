@@ -78,6 +78,7 @@ impl SearchSpace {
             menus.crossbars_per_pe.len(),
             menus.pes_per_tile.len(),
             menus.replication.len(),
+            menus.readout.len(),
             menus.memory_standard.len(),
             menus.pim_level.len(),
             menus.memory_channels.len(),

@@ -1,6 +1,6 @@
 //! A search space: every menu checked.
 
-use pimento_hardware::{MemoryStandard, PimLevel};
+use pimento_hardware::{MemoryStandard, PimLevel, Readout};
 
 use crate::{
     network::{SparseOperator, WeightScales},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The built-in spaces.
-const PRESETS: [(&str, &str); 4] = [
+const PRESETS: [(&str, &str); 5] = [
     (
         "quickstart",
         include_str!("../../../search_spaces/quickstart.toml"),
@@ -22,6 +22,10 @@ const PRESETS: [(&str, &str); 4] = [
     (
         "nasrec-full",
         include_str!("../../../search_spaces/nasrec-full.toml"),
+    ),
+    (
+        "analogue",
+        include_str!("../../../search_spaces/analogue.toml"),
     ),
     (
         "autorac",
@@ -79,6 +83,7 @@ pub(crate) struct HardwareMenus {
     pub(crate) crossbars_per_pe: Vec<u16>,
     pub(crate) pes_per_tile: Vec<u16>,
     pub(crate) replication: Vec<u16>,
+    pub(crate) readout: Vec<Readout>,
     pub(crate) memory_standard: Vec<MemoryStandard>,
     pub(crate) pim_level: Vec<PimLevel>,
     pub(crate) memory_channels: Vec<u16>,
@@ -233,6 +238,10 @@ impl HardwareMenus {
             crossbars_per_pe: menu("crossbars-per-pe", &file.crossbars_per_pe, is_count, count)?,
             pes_per_tile: menu("pes-per-tile", &file.pes_per_tile, is_count, count)?,
             replication: menu("replication", &file.replication, is_count, count)?,
+            readout: match &file.readout {
+                None => vec![Readout::default()],
+                Some(values) => menu("readout", values, |_| true, "names")?,
+            },
             memory_standard: menu("memory-standard", &file.memory_standard, |_| true, "names")?,
             pim_level: menu("pim-level", &file.pim_level, |_| true, "names")?,
             memory_channels: menu("memory-channels", &file.memory_channels, is_count, count)?,

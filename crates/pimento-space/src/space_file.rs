@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, ops::Range};
 
-use pimento_hardware::{MemoryStandard, PimLevel};
+use pimento_hardware::{MemoryStandard, PimLevel, Readout};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
@@ -93,6 +93,8 @@ pub(crate) struct HardwareSection {
     pub(crate) crossbars_per_pe: Menu<u16>,
     pub(crate) pes_per_tile: Menu<u16>,
     pub(crate) replication: Menu<u16>,
+    /// Absent: in row groups.
+    pub(crate) readout: Option<Menu<Readout>>,
     pub(crate) memory_standard: Menu<MemoryStandard>,
     pub(crate) pim_level: Menu<PimLevel>,
     pub(crate) memory_channels: Menu<u16>,

@@ -9,8 +9,10 @@ use burn::tensor::Tensor;
 use pimento_space::{
     Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode, SparseOperator,
 };
+use rand_chacha::ChaCha8Rng;
 
 use crate::{
+    dropout::dropped,
     fused::{Attention, Function, Triangle, apply},
     layer::{LayerKey, LayerKind, last_position},
     parameters::{LayerTensors, Parameters},
@@ -32,11 +34,22 @@ pub(crate) struct Inputs {
 /// What the head reads: the last block's dense output and its flattened sparse output, shape
 /// [samples, head_width].
 pub(crate) fn features(network: &Network, parameters: &Parameters, inputs: Inputs) -> Tensor<2> {
+    training_features(network, parameters, inputs, None)
+}
+
+/// The same in training: outputs of blocks lose some of their units.
+pub(crate) fn training_features(
+    network: &Network,
+    parameters: &Parameters,
+    inputs: Inputs,
+    dropout: Option<Dropout<'_>>,
+) -> Tensor<2> {
     let mut forward = Forward {
         network,
         parameters,
         dense: BTreeMap::from([(0, inputs.dense)]),
         sparse: BTreeMap::from([(0, inputs.sparse)]),
+        dropout,
     };
     for block in &network.blocks {
         forward.block(block);
@@ -66,6 +79,15 @@ struct Forward<'a> {
     parameters: &'a Parameters,
     dense: BTreeMap<usize, Tensor<2>>,
     sparse: BTreeMap<usize, Tensor<3>>,
+    dropout: Option<Dropout<'a>>,
+}
+
+/// Which share of a block's outputs a step of training does without.
+pub(crate) struct Dropout<'a> {
+    /// In \[0, 1).
+    pub(crate) share: f64,
+    /// Chooses the units.
+    pub(crate) rng: &'a mut ChaCha8Rng,
 }
 
 impl Forward<'_> {
@@ -87,6 +109,7 @@ impl Forward<'_> {
                 (Some(sparse), true) => dense + self.fm_term(block, sparse.clone()),
                 _ => dense,
             };
+            let dense = self.dropped(dense);
             self.dense.insert(block.position, dense);
         }
         if let Some(sparse) = sparse {
@@ -94,7 +117,15 @@ impl Forward<'_> {
                 Some(merged) => Tensor::cat(vec![sparse, merged], 2),
                 None => sparse,
             };
+            let sparse = self.dropped(sparse);
             self.sparse.insert(block.position, sparse);
+        }
+    }
+
+    fn dropped<const D: usize>(&mut self, output: Tensor<D>) -> Tensor<D> {
+        match &mut self.dropout {
+            Some(dropout) => dropped(output, dropout.share, dropout.rng),
+            None => output,
         }
     }
 

@@ -30,6 +30,7 @@ use burn::{
 pub(crate) use attention::Attention;
 pub(crate) use batch_norm::moments as column_moments;
 pub(crate) use normalise::EPSILON;
+pub(crate) use product::{Matrix, product as multiply};
 pub(crate) use triangle::Triangle;
 
 /// A function of one tensor; its fields are the sizes that the tensor's shape does not tell.

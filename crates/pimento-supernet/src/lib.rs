@@ -3,7 +3,9 @@
 //! [`Supernet`] holds the weights, [`Trainer`] fits them, [`Supernet::evaluate`] scores a network.
 
 mod adagrad;
+mod analogue;
 mod checkpoint;
+mod dropout;
 mod embedding;
 mod evaluate;
 mod forward;
@@ -21,6 +23,7 @@ mod towers;
 mod train;
 mod weights;
 
+pub use analogue::{Analogue, Fidelity};
 pub use checkpoint::{CheckpointError, Identity};
 pub use evaluate::Quality;
 pub use head::{HeadFit, NewtonHead, SgdHead};

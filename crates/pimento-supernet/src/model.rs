@@ -3,11 +3,10 @@
 use burn::tensor::Tensor;
 use pimento_data::{Batch, ClickLog, Split, auc, log_loss};
 use pimento_space::{Handcrafted, Network};
-use rand_chacha::ChaCha8Rng;
 
 use crate::{
     evaluate::Quality,
-    forward::{self, Inputs},
+    forward::{self, Dropout, Inputs},
     head::HeadFit,
     layer::{Layer, LayerKind, Layout, tower_layers},
     parameters::Parameters,
@@ -69,22 +68,24 @@ impl Model<'_> {
         }
     }
 
-    /// Answers before the sigmoid in training, shape \[samples\].
+    /// Answers before the sigmoid in training, shape \[samples\]. A handcrafted model says itself
+    /// which units are dropped.
     pub(crate) fn training_logits(
         self,
         layout: &Layout,
         parameters: &Parameters,
         inputs: Inputs,
-        rng: &mut ChaCha8Rng,
+        dropout: Dropout<'_>,
     ) -> Tensor<1> {
         match self {
             Self::Network(network) => {
                 let head = parameters.layer((layout.head_position(), LayerKind::Head));
-                let features = forward::features(network, parameters, inputs);
+                let features =
+                    forward::training_features(network, parameters, inputs, Some(dropout));
                 forward::logits(head.expect("every network has a head"), features)
             }
             Self::Handcrafted(model) => {
-                let mut mode = Mode::Training(rng);
+                let mut mode = Mode::Training(dropout.rng);
                 towers::logits(model, parameters, inputs, &mut mode)
             }
         }

@@ -1,10 +1,11 @@
 //! A network's weights as tensors.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
 
 use crate::{
+    analogue::{MatrixOnChip, Record},
     fused::{Normalisation, Over, add_bias, normalise, product},
     layer::{Layer, LayerKey},
     quantise::to_vec,
@@ -20,10 +21,21 @@ pub(crate) struct Parameters {
 /// The parts of one layer.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerTensors {
-    weight: Option<Tensor<2>>,
+    weight: Option<Weight>,
     bias: Option<Tensor<1>>,
     gain: Option<Tensor<1>>,
     shift: Option<Tensor<1>>,
+}
+
+/// What rows are multiplied with.
+#[derive(Debug, Clone)]
+enum Weight {
+    /// A matrix.
+    Matrix(Tensor<2>),
+    /// A matrix, and the record of what it is multiplied with.
+    Recorded(Tensor<2>, LayerKey, Arc<Record>),
+    /// A matrix in crossbars.
+    OnChip(Arc<MatrixOnChip>),
 }
 
 impl Parameters {
@@ -46,6 +58,28 @@ impl Parameters {
             .map(|(&key, layer)| (key, layer.tracked()))
             .collect();
         Self { layers }
+    }
+
+    /// The same, with a record of what matrices are multiplied with.
+    #[must_use]
+    pub(crate) fn recorded(mut self, record: &Arc<Record>) -> Self {
+        for (&key, layer) in &mut self.layers {
+            if let Some(Weight::Matrix(matrix)) = &layer.weight {
+                layer.weight = Some(Weight::Recorded(matrix.clone(), key, Arc::clone(record)));
+            }
+        }
+        self
+    }
+
+    /// The same, with matrices in the crossbars of a chip.
+    #[must_use]
+    pub(crate) fn on_chip(mut self, matrices: &BTreeMap<LayerKey, Arc<MatrixOnChip>>) -> Self {
+        for (key, matrix) in matrices {
+            if let Some(layer) = self.layers.get_mut(key) {
+                layer.weight = Some(Weight::OnChip(Arc::clone(matrix)));
+            }
+        }
+        self
     }
 
     /// Takes the gradients of the leaves out of `gradients`, in the order of `layers`.
@@ -73,7 +107,7 @@ impl LayerTensors {
         };
         let weight = (!values.weight.is_empty()).then(|| {
             let data = TensorData::new(values.weight, [layer.rows, layer.cols]);
-            Tensor::<2>::from_data(data, device)
+            Weight::Matrix(Tensor::<2>::from_data(data, device))
         });
         Self {
             weight,
@@ -85,7 +119,10 @@ impl LayerTensors {
 
     fn tracked(&self) -> Self {
         Self {
-            weight: self.weight.clone().map(leaf),
+            weight: self.weight.clone().map(|weight| match weight {
+                Weight::Matrix(matrix) => Weight::Matrix(leaf(matrix)),
+                weight => weight,
+            }),
             bias: self.bias.clone().map(leaf),
             gain: self.gain.clone().map(leaf),
             shift: self.shift.clone().map(leaf),
@@ -94,7 +131,10 @@ impl LayerTensors {
 
     fn take_gradients(&self, gradients: &mut Gradients) -> LayerValues {
         LayerValues {
-            weight: take_gradient(self.weight.as_ref(), gradients),
+            weight: match &self.weight {
+                Some(Weight::Matrix(matrix)) => take_gradient(Some(matrix), gradients),
+                _ => Vec::new(),
+            },
             bias: take_gradient(self.bias.as_ref(), gradients),
             gain: take_gradient(self.gain.as_ref(), gradients),
             shift: take_gradient(self.shift.as_ref(), gradients),
@@ -148,7 +188,7 @@ impl LayerTensors {
     /// The matrix product alone.
     pub(crate) fn product(&self, input: Tensor<2>) -> Tensor<2> {
         match &self.weight {
-            Some(weight) => product(input, weight.clone()),
+            Some(weight) => weight.product(input),
             None => input,
         }
     }
@@ -165,6 +205,24 @@ impl LayerTensors {
             (Some(bias), ..) => add_bias(output, bias.clone(), is_rectified),
             _ if is_rectified => relu(output),
             _ => output,
+        }
+    }
+}
+
+impl Weight {
+    fn product(&self, input: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Matrix(matrix) => product(input, matrix.clone()),
+            Self::Recorded(matrix, key, record) => {
+                record.add(*key, &to_vec(input.clone()));
+                product(input, matrix.clone())
+            }
+            Self::OnChip(matrix) => {
+                let ([samples, _], device) = (input.dims(), input.device());
+                let products = matrix.product(&to_vec(input));
+                let data = TensorData::new(products, [samples, matrix.cols()]);
+                Tensor::from_data(data, &device)
+            }
         }
     }
 }

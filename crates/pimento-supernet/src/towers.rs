@@ -5,10 +5,10 @@ mod tests;
 
 use burn::tensor::{Tensor, TensorData, activation::relu};
 use pimento_space::{Handcrafted, Hidden, Tower};
-use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
+    dropout::dropped,
     forward::Inputs,
     fused::{
         Attention, EPSILON, Function, Normalisation, Over, Triangle, apply, column_moments,
@@ -300,21 +300,7 @@ impl<'a> Forward<'a, '_> {
         let Mode::Training(rng) = self.mode else {
             return units;
         };
-        if share == 0.0 {
-            return units;
-        }
-        let threshold = (share * f64::from(u32::MAX)) as u32;
-        let kept = (1.0 / (1.0 - share)) as f32;
-        let mask = (0..units.shape().num_elements()).map(|_| {
-            if rng.random::<u32>() < threshold {
-                0.0
-            } else {
-                kept
-            }
-        });
-        let mask = TensorData::new(mask.collect::<Vec<f32>>(), units.dims());
-        let device = units.clone().inner().device();
-        units * Tensor::from_inner(Tensor::from_data(mask, &device))
+        dropped(units, share, rng)
     }
 
     /// The layer whose turn it is.

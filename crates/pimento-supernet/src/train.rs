@@ -6,12 +6,20 @@ use burn::tensor::{Device, Tensor};
 use pimento_data::{Batch, ClickLog, Split};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    embedding::RowGradients, forward::Inputs, layer::Layer, model::Model, optimizer::Optimizer,
-    parameters::Parameters, quantise::to_vec, schedule::Schedule, supernet::Supernet,
+    embedding::RowGradients,
+    forward::{Dropout, Inputs},
+    layer::Layer,
+    model::Model,
+    optimizer::Optimizer,
+    parameters::Parameters,
+    quantise::to_vec,
+    schedule::Schedule,
+    supernet::Supernet,
     weights::LayerValues,
 };
 
@@ -19,6 +27,7 @@ use crate::{
 const ORDER_STREAM: u64 = 1 << 40;
 const PATH_STREAM: u64 = 1 << 41;
 const DROPOUT_STREAM: u64 = 1 << 42;
+const NOISE_STREAM: u64 = 1 << 43;
 
 /// How weights are fitted. The defaults are NASRec's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +56,13 @@ pub struct TrainSettings {
     /// which depends on the table. Whoever makes the supernet applies it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub embedding_deviation: Option<f64>,
+    /// Share of the outputs of each block of a network that a step does without, in [0, 1).
+    /// Handcrafted models say themselves what they drop.
+    pub dropout: f64,
+    /// Standard deviation of the noise that every step adds to the weights that it computes with, as
+    /// a share of the largest magnitude of their matrix: training for crossbars (Joshi et al.,
+    /// Nature Communications 2020). Gradients pass straight through.
+    pub weight_noise: f64,
     /// Parts of a batch that are worked on in parallel; part of a result's identity, unlike the
     /// number of threads.
     pub shards: NonZero<usize>,
@@ -66,6 +82,8 @@ impl Default for TrainSettings {
             embedding_l2: 0.0,
             embedding_rows: EmbeddingRows::Touched,
             embedding_deviation: None,
+            dropout: 0.0,
+            weight_noise: 0.0,
             shards: number(2),
         }
     }
@@ -162,6 +180,23 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         rng
     }
 
+    /// Moves the weights of a layer as the settings say.
+    fn add_noise(&self, weights: &mut [f32], layer: usize) {
+        if self.settings.weight_noise == 0.0 {
+            return;
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(NOISE_STREAM + (self.step << 8) + layer as u64);
+        let largest = weights
+            .iter()
+            .fold(0.0_f32, |largest, w| largest.max(w.abs()));
+        let deviation = self.settings.weight_noise as f32 * largest;
+        for weight in weights {
+            let normal: f32 = StandardNormal.sample(&mut rng);
+            *weight += deviation * normal;
+        }
+    }
+
     /// Multiplies the learning rate from now on.
     pub fn scale_learning_rate(&mut self, factor: f64) {
         self.rate_factor *= factor;
@@ -185,7 +220,12 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         let layers = model.layers(&self.supernet.layout);
         let values = layers
             .par_iter()
-            .map(|layer| self.supernet.weights.read(layer))
+            .enumerate()
+            .map(|(index, layer)| {
+                let mut values = self.supernet.weights.read(layer);
+                self.add_noise(&mut values.weight, index);
+                values
+            })
             .collect();
         let parameters = Parameters::new(&layers, values, &device);
 
@@ -197,6 +237,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             layers: &layers,
             parameters: &parameters,
             batch_size: rows.len(),
+            dropout: self.settings.dropout,
         };
         let mut shards: Vec<Shard> = rows
             .par_chunks(shard_size)
@@ -290,6 +331,7 @@ struct ShardWork<'a, L: ClickLog + ?Sized> {
     layers: &'a [Layer],
     parameters: &'a Parameters,
     batch_size: usize,
+    dropout: f64,
 }
 
 /// Gradients of one shard's share of the mean loss.
@@ -313,9 +355,14 @@ impl<L: ClickLog + ?Sized> ShardWork<'_, L> {
             sparse: sparse.clone(),
         };
         let parameters = self.parameters.tracked();
-        let logits =
-            self.model
-                .training_logits(&self.supernet.layout, &parameters, inputs, &mut rng);
+        let dropout = Dropout {
+            share: self.dropout,
+            rng: &mut rng,
+        };
+        let layout = &self.supernet.layout;
+        let logits = self
+            .model
+            .training_logits(layout, &parameters, inputs, dropout);
 
         let answers = to_vec(logits.clone().inner());
         let (loss, slope) = loss_and_slope(&answers, &batch.labels, self.batch_size);

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Rank(RankArgs),
     /// Tells what each precision of each kind of operator costs in log loss.
     Precision(PrecisionArgs),
+    /// Trains designs of a front from scratch and tells how well they predict on their hardware.
+    Analogue(AnalogueArgs),
     /// Prices a design: latency, energy, power, area, by component and by operator.
     Cost(CostArgs),
     /// Describes search spaces and draws designs from them.
@@ -158,6 +160,33 @@ pub(crate) struct RetrainArgs {
     pub(crate) logistic_regression: bool,
 }
 
+/// Arguments of `analogue`.
+#[derive(Debug, Args)]
+pub(crate) struct AnalogueArgs {
+    /// Folder of a finished run.
+    pub(crate) run: PathBuf,
+    /// Numbers of the designs in the front's table; by default the one with the lowest log loss.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) designs: Vec<usize>,
+    /// Cells (TOML) or the name of built-in ones; by default those that the run scored with, or
+    /// `wan-2022-1d`.
+    #[arg(long)]
+    pub(crate) cells: Option<PathBuf>,
+    /// Chips that are drawn for each row, with seeds seed, seed + 1, …
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) chips: u32,
+    /// Test samples, at most.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) samples: usize,
+    /// Draws the converters' rest instead of following every conversion; faster.
+    #[arg(long)]
+    pub(crate) statistical: bool,
+    /// Noise on weights in training, as a share of the largest of each matrix; by default what the
+    /// run's recipe says.
+    #[arg(long, value_parser = not_negative)]
+    pub(crate) weight_noise: Option<f64>,
+}
+
 /// Arguments of `cost`.
 #[derive(Debug, Args)]
 pub(crate) struct CostArgs {
@@ -228,4 +257,11 @@ pub(crate) enum DataCommand {
         /// Name of the schema.
         name: String,
     },
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
+        _ => Err("expected a number, 0 or more".to_owned()),
+    }
 }

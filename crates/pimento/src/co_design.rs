@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pimento_data::{ClickLog, Split};
 use pimento_evolution::{Evaluation, Objective, Problem, evaluate_parallel};
-use pimento_hardware::{Cost, CostModel, CostSummary, Hardware, PimCostModel};
+use pimento_hardware::{ChipDesign, Cost, CostModel, CostSummary, Hardware, PimCostModel};
 use pimento_space::{Design, Genotype, Handcrafted, InputShape, Network, SearchSpace, lower};
 use pimento_supernet::{Quality, Supernet, input_shape};
 use rand_chacha::ChaCha8Rng;
 
-use crate::config::ScoreSection;
+use crate::{
+    analogue::{self, Conditions, Exam},
+    config::ScoreSection,
+};
 
 /// What a search minimises.
 pub(crate) const OBJECTIVES: [Objective; 4] = [
@@ -31,6 +34,8 @@ pub(crate) struct CoDesign<'a> {
     pub(crate) pricing: Pricing,
     /// How a network is scored.
     pub(crate) score: &'a ScoreSection,
+    /// The cells that it is scored on, and the seed of its chips.
+    pub(crate) analogue: Option<(Conditions, u64)>,
 }
 
 /// The cost model with the embedding tables that every design has.
@@ -77,23 +82,40 @@ impl CoDesign<'_> {
         self.space.decode(genotype, input_shape(self.log.shape()))
     }
 
-    /// The supernet's opinion of networks, in their order. Equal networks are scored once.
-    pub(crate) fn qualities(&self, networks: &[&Network]) -> Vec<Quality> {
-        let distinct: BTreeSet<&Network> = networks.iter().copied().collect();
+    /// The supernet's opinion of designs, in their order. Equal ones are scored once: designs that
+    /// differ in hardware only are equal where there is no hardware in a score.
+    pub(crate) fn qualities<'d>(&self, designs: &[&'d Design]) -> Vec<Quality> {
+        let has_hardware = self.analogue.is_some();
+        let key = |design: &&'d Design| {
+            let chip = has_hardware.then_some(design.hardware.chip);
+            (&design.network, chip)
+        };
+        let distinct: BTreeSet<_> = designs.iter().map(key).collect();
         let distinct = Vec::from_iter(distinct);
-        let qualities = evaluate_parallel(&distinct, |network| self.score(network));
-        let known: BTreeMap<&Network, Quality> = distinct.into_iter().zip(qualities).collect();
-        networks.iter().map(|network| known[network]).collect()
+        let qualities = evaluate_parallel(&distinct, |&(network, chip)| self.score(network, chip));
+        let known: BTreeMap<_, Quality> = distinct.into_iter().zip(qualities).collect();
+        designs.iter().map(|design| known[&key(design)]).collect()
     }
 
-    fn score(&self, network: &Network) -> Quality {
-        self.supernet.evaluate(
-            &self.supernet.subnet(network),
-            self.log,
-            Split::Validation,
-            self.score.validation_samples,
-            &self.score.head,
-        )
+    fn score(&self, network: &Network, chip: Option<ChipDesign>) -> Quality {
+        let (network, exam) = (
+            self.supernet.subnet(network),
+            Exam {
+                log: self.log,
+                split: Split::Validation,
+                samples: self.score.validation_samples,
+                head: &self.score.head,
+            },
+        );
+        match (&self.analogue, chip) {
+            (Some((conditions, seed)), Some(chip)) => {
+                let qualities = conditions.qualities(self.supernet, &network, chip, exam, *seed);
+                analogue::mean(&qualities)
+            }
+            _ => self
+                .supernet
+                .evaluate(&network, exam.log, exam.split, exam.samples, exam.head),
+        }
     }
 }
 
@@ -125,11 +147,11 @@ impl Problem for CoDesign<'_> {
         let costs: Vec<CostSummary> = evaluate_parallel(&designs, |design| {
             self.pricing.summary(&design.network, &design.hardware)
         });
-        let runnable: Vec<&Network> = designs
+        let runnable: Vec<&Design> = designs
             .iter()
             .zip(&costs)
             .filter(|(_, cost)| cost.violation == 0.0)
-            .map(|(design, _)| &design.network)
+            .map(|(design, _)| design)
             .collect();
         let mut qualities = self.qualities(&runnable).into_iter();
         costs

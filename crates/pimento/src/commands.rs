@@ -1,5 +1,6 @@
 //! One module per command of the program.
 
+pub(crate) mod analogue;
 pub(crate) mod cost;
 pub(crate) mod data;
 pub(crate) mod front;

@@ -8,12 +8,18 @@ use std::{
 
 use pimento_data::SyntheticSettings;
 use pimento_evolution::SearchSettings;
+use pimento_hardware::CellPreset;
 use pimento_space::PathSampler;
 use pimento_supernet::{HeadFit, TrainSettings};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::{co_design::OBJECTIVES, error::Error, references::Reference};
+use crate::{
+    analogue::{AnalogueSection, Conditions, built_in_cells, read_cells},
+    co_design::OBJECTIVES,
+    error::Error,
+    references::Reference,
+};
 
 /// The built-in configuration: `search` without an argument.
 pub(crate) const BUILT_IN: &str = include_str!("../search.toml");
@@ -97,6 +103,8 @@ pub(crate) struct ScoreSection {
     pub(crate) head: HeadFit,
     /// Validation samples that a network is scored on, at most.
     pub(crate) validation_samples: usize,
+    /// The cells that networks are scored on; without it, there is no hardware in a score.
+    pub(crate) analogue: Option<AnalogueSection>,
 }
 
 /// Section `retrain`.
@@ -197,6 +205,7 @@ impl Default for ScoreSection {
         Self {
             head: HeadFit::default(),
             validation_samples: 1_000_000,
+            analogue: None,
         }
     }
 }
@@ -239,6 +248,28 @@ impl SearchConfig {
         Ok(config)
     }
 
+    /// The cells that networks are scored on, if any.
+    pub(crate) fn analogue(&self) -> Result<Option<Conditions>, Error> {
+        let Some(section) = &self.file.score.get_ref().analogue else {
+            return Ok(None);
+        };
+        let cells = built_in_cells(&section.cells).map_or_else(
+            || {
+                let path = self.resolve(Path::new(&section.cells));
+                if path.exists() {
+                    return read_cells(&path);
+                }
+                let known = CellPreset::preset_names().join("`, `");
+                let name = &section.cells;
+                Err(self.about(&format!(
+                    "`score.analogue.cells` is `{name}`: give a file, or one of `{known}`"
+                )))
+            },
+            Ok,
+        )?;
+        Ok(Some(section.conditions(cells)))
+    }
+
     /// A path in the configuration, relative to the configuration's folder.
     pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
         match self.path.parent() {
@@ -272,6 +303,7 @@ impl SearchConfig {
             return Err(self.error("`validation-samples` is 0, expected at least 1", span));
         }
         self.check_head()?;
+        self.analogue()?;
         let settings = &self.file.search;
         settings
             .get_ref()
@@ -364,6 +396,18 @@ fn train_problem(section: &str, train: &TrainSettings) -> Option<String> {
                 "`{section}train.{key}` is {value}, expected a positive number"
             ));
         }
+    }
+    let noise = train.weight_noise;
+    if !(noise.is_finite() && noise >= 0.0) {
+        return Some(format!(
+            "`{section}train.weight-noise` is {noise}, expected 0 or more"
+        ));
+    }
+    let dropout = train.dropout;
+    if !(0.0..1.0).contains(&dropout) {
+        return Some(format!(
+            "`{section}train.dropout` is {dropout}, expected 0 or more, less than 1"
+        ));
     }
     let decay = train.embedding_l2;
     let is_sound = decay.is_finite() && decay >= 0.0;

@@ -1,5 +1,6 @@
 //! pimento: AutoML co-design of click-through-rate models and processing-in-memory hardware.
 
+mod analogue;
 mod baselines;
 mod catalogue;
 mod cli;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => commands::train::run(&cli, arguments, &interrupt),
         Command::Retrain(arguments) => commands::retrain::run(&cli, arguments, &interrupt),
         Command::Precision(arguments) => commands::precision::run(&cli, arguments, &interrupt),
+        Command::Analogue(arguments) => commands::analogue::run(&cli, arguments, &interrupt),
         Command::Rank(arguments) => commands::rank::run(&cli, arguments, &interrupt),
         Command::Front(arguments) => commands::front::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments),

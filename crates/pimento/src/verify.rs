@@ -41,13 +41,13 @@ fn is_better(monitor: Monitor, new: &Quality, old: &Quality) -> bool {
 }
 
 /// Trains a network alone. Each whole epoch is scored on the validation split; the weights of the
-/// best one are scored on the test split.
-fn train_alone(
+/// best one are scored on the test split and kept.
+pub(crate) fn train_alone(
     job: &Job<'_>,
     log: &dyn ClickLog,
     bar: &ProgressBar,
     interrupt: &Interrupt,
-) -> Result<Training, Error> {
+) -> Result<(Training, Supernet), Error> {
     let Job { model, seed, .. } = *job;
     let Recipe { train, stop } = job.recipe;
     let supernet = Supernet::stand_alone(model, log.shape(), seed)
@@ -91,12 +91,13 @@ fn train_alone(
         validation_auc = validation.auc,
         "trained alone"
     );
-    Ok(Training {
+    let training = Training {
         seed,
         best_epoch,
         validation,
         test,
-    })
+    };
+    Ok((training, supernet))
 }
 
 /// A model to train from scratch.
@@ -178,7 +179,7 @@ impl<'a> Trainings<'a> {
                 if let Some(training) = earlier {
                     return Ok(training);
                 }
-                let training = train_alone(job, self.log, &bar, interrupt)?;
+                let (training, _) = train_alone(job, self.log, &bar, interrupt)?;
                 let mut done = done.lock().expect("no holder panics");
                 done.push(Done {
                     model: Trained::new(job.model),

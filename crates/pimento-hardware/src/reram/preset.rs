@@ -119,6 +119,16 @@ pub enum PresetError {
         /// The table.
         table: &'static str,
     },
+    /// A number that cannot be.
+    #[error("`{key}` is {value}, expected {expected}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: f64,
+        /// What is allowed.
+        expected: &'static str,
+    },
     /// A number that must be positive is not.
     #[error("`{key}` is {value}, expected a positive number")]
     NotPositive {
@@ -147,7 +157,7 @@ impl PresetError {
     pub fn span(&self) -> Option<Range<usize>> {
         match self {
             Self::Toml { span, .. } => span.clone(),
-            Self::NoSource { .. } | Self::NotPositive { .. } => None,
+            Self::NoSource { .. } | Self::OutOfRange { .. } | Self::NotPositive { .. } => None,
         }
     }
 }
@@ -172,6 +182,12 @@ impl ReramPreset {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether columns are stored flipped where that halves their largest sum, which saves
+    /// converters a bit.
+    pub fn saves_adc_bit(&self) -> bool {
+        self.encoding.saves_adc_bit
     }
 
     /// Energy and area of one converter; absent if the table does not have these bits.

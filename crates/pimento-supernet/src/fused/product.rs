@@ -14,7 +14,7 @@ const ROWS_WORTH_TRANSPOSING: usize = 1024;
 
 /// A view of a matrix.
 #[derive(Clone, Copy)]
-pub(super) struct Matrix<'a> {
+pub(crate) struct Matrix<'a> {
     values: &'a [f32],
     rows: usize,
     cols: usize,
@@ -24,7 +24,7 @@ pub(super) struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     /// Rows of `cols` values.
-    pub(super) fn new(values: &'a [f32], cols: usize) -> Self {
+    pub(crate) fn new(values: &'a [f32], cols: usize) -> Self {
         let rows = values.len() / cols;
         assert_eq!(values.len(), rows * cols, "rows are whole");
         Self {
@@ -63,7 +63,7 @@ pub(super) fn backward_matrix(x: Matrix, gradient: Matrix) -> Vec<f32> {
 
 /// x · w, row-major.
 #[expect(unsafe_code, reason = "the kernels take pointers and strides")]
-pub(super) fn product(x: Matrix, w: Matrix) -> Vec<f32> {
+pub(crate) fn product(x: Matrix, w: Matrix) -> Vec<f32> {
     assert_eq!(x.cols, w.rows, "inner sizes agree");
     let (rows, cols, depth) = (x.rows, w.cols, x.cols);
     let parallelism = if rows * cols * depth >= PARALLEL_MACS {

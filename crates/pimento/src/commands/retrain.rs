@@ -51,7 +51,11 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
     use_threads(cli);
     let run = RunFolder::open(&arguments.run)?;
     let (config, front) = (run.config()?, load(&run)?);
-    let chosen = choose(arguments, &front.designs)?;
+    let chosen = if arguments.designs.is_empty() && arguments.baselines.is_some() {
+        Vec::new()
+    } else {
+        choose(&arguments.designs, &front.designs)?
+    };
     let data = open_log(&config)?;
     let baselines = match &arguments.baselines {
         Some(file) => baselines::read(file, &arguments.models, input_shape(data.log.shape()))?,
@@ -136,16 +140,15 @@ fn work<'a>(
     designs.chain(regression).chain(baselines).collect()
 }
 
-fn choose<'a>(
-    arguments: &RetrainArgs,
+/// The designs of these numbers; the first one if there are none.
+pub(crate) fn choose<'a>(
+    numbers: &[usize],
     designs: &'a [DesignRecord],
 ) -> Result<Vec<&'a DesignRecord>, Error> {
-    let numbers = if arguments.designs.is_empty() && arguments.baselines.is_some() {
-        &[][..]
-    } else if arguments.designs.is_empty() {
+    let numbers = if numbers.is_empty() {
         &[0][..]
     } else {
-        &arguments.designs
+        numbers
     };
     numbers
         .iter()

@@ -43,6 +43,10 @@ fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
         log,
         pricing: Pricing::new(table_rows),
         score: prepared.config.file.score.get_ref(),
+        analogue: prepared
+            .config
+            .analogue()?
+            .map(|conditions| (conditions, prepared.config.file.seed)),
     };
     let state = evolve(prepared, &problem, interrupt)?;
     let front = ParetoFront::from_individuals(state.individuals());
@@ -146,11 +150,11 @@ fn describe(
     let trainings = Trainings::open(&prepared.run, problem.log)?.train(&jobs, interrupt)?;
     let alone: BTreeMap<&Network, Training> = trained.into_iter().zip(trainings).collect();
 
-    let networks: Vec<&Network> = designs.iter().map(|design| &design.network).collect();
+    let scored: Vec<&Design> = designs.iter().collect();
     let designs: Vec<DesignRecord> = members
         .iter()
         .zip(&designs)
-        .zip(problem.qualities(&networks))
+        .zip(problem.qualities(&scored))
         .enumerate()
         .map(|(number, ((member, design), quality))| DesignRecord {
             genotype: Some(member.genotype.clone()),

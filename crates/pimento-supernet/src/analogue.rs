@@ -1,0 +1,350 @@
+//! Networks on the hardware that they are meant for: matrices in the cells of crossbars, sums read
+//! by converters.
+//!
+//! Weights are sliced over cells and inputs streamed in digits, as the cost model prices them. Cells
+//! lie beside what was written into them, some are stuck, wires lose voltage, converters round and
+//! clip. Everything but the products with trained matrices is digital and exact. What is drawn
+//! belongs to a chip: the same seed draws the same chip. Formulas: `docs/analogue.md`.
+
+mod cells;
+mod converter;
+mod correction;
+mod matrix;
+mod product;
+mod statistics;
+
+use std::{
+    collections::BTreeMap,
+    num::NonZero,
+    ops::Range,
+    sync::{Arc, Mutex},
+};
+
+use burn::tensor::Device;
+use pimento_data::{Batch, ClickLog, Split, auc, log_loss};
+use pimento_hardware::{CellPreset, ChipDesign, map_matrix};
+use pimento_space::{Network, WeightScales};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    evaluate::Quality,
+    forward::{features, logits},
+    fused::{Matrix, multiply},
+    head::HeadFit,
+    layer::{Layer, LayerKey, LayerKind},
+    parameters::Parameters,
+    quantise::{FULL_PRECISION_BITS, to_vec},
+    supernet::{FORWARD_BATCH, Supernet},
+    weights::LayerValues,
+};
+
+use cells::Writing;
+use correction::Correction;
+use matrix::{WholeMatrix, WholeVectors};
+use product::{Reading, some};
+use statistics::Statistics;
+
+/// Vectors that gains and statistics of a matrix are measured on, at most.
+const MEASURED_VECTORS: usize = 512;
+
+/// The hardware that matrices are computed on, and how closely it is followed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Analogue {
+    /// Sizes of the crossbars and resolutions of their converters.
+    pub chip: ChipDesign,
+    /// The cells.
+    pub cells: CellPreset,
+    /// Whether columns are stored flipped where that halves their largest sum, which saves
+    /// converters a bit.
+    pub flips_columns: bool,
+    /// Whether each column is corrected, digitally, with a gain and a share of the sum of its inputs
+    /// that were measured on this chip.
+    pub corrects_columns: bool,
+    /// How closely conversions are followed.
+    pub fidelity: Fidelity,
+    /// Training samples that ranges, gains and statistics are measured on.
+    pub calibration_samples: NonZero<usize>,
+}
+
+/// How closely conversions are followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fidelity {
+    /// Every conversion of every digit and slice.
+    BitExact,
+    /// One product with what the cells act as; the converters' rest is drawn with the mean and the
+    /// deviation that it has on calibration samples.
+    #[default]
+    Statistical,
+}
+
+impl Supernet {
+    /// Quality of `network` on the first `samples` samples of `split`, computed on one chip for each
+    /// seed. The head is first fitted as `head` says, without hardware.
+    ///
+    /// # Panics
+    /// If the converters cannot read even one row.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "those of `evaluate`, and the hardware"
+    )]
+    pub fn evaluate_on_chips(
+        &self,
+        network: &Network,
+        log: &dyn ClickLog,
+        split: Split,
+        samples: usize,
+        head: &HeadFit,
+        analogue: &Analogue,
+        seeds: Range<u64>,
+    ) -> Vec<Quality> {
+        let (layers, values) = self.layers_with_head(network, log, head);
+        let inputs = self.matrix_inputs(network, log, analogue, &layers, &values);
+        let rows: Vec<u32> = (0..samples.min(log.len(split)) as u32).collect();
+        let chips = seeds.into_par_iter().map(|seed| {
+            let on_chip = layers.iter().zip(&values).filter_map(|(layer, values)| {
+                let input = inputs.get(&layer.key)?;
+                let matrix = MatrixOnChip::new(analogue, network, layer, values, input, seed);
+                Some((layer.key, Arc::new(matrix)))
+            });
+            let parameters = Parameters::new(&layers, values.clone(), &Device::flex())
+                .on_chip(&on_chip.collect());
+            let (mut answers, mut labels) = (Vec::new(), Vec::new());
+            self.visit_answers(network, &parameters, log, split, &rows, |batch, logits| {
+                answers.extend(logits);
+                labels.extend_from_slice(&batch.labels);
+            });
+            Quality::new(log_loss(&answers, &labels), auc(&answers, &labels))
+        });
+        chips.collect()
+    }
+
+    /// A network's layers with their values rounded, and its head fitted.
+    fn layers_with_head(
+        &self,
+        network: &Network,
+        log: &dyn ClickLog,
+        fit: &HeadFit,
+    ) -> (Vec<Layer>, Vec<LayerValues>) {
+        let head = self.fit_head(network, log, fit);
+        let layers = self.layout.layers(network);
+        let mut values: Vec<LayerValues> = layers
+            .iter()
+            .map(|layer| self.weights.read(layer))
+            .collect();
+        let last = values.last_mut().expect("every network has a head");
+        (last.weight, last.bias) = (head.weights, vec![head.bias]);
+        (layers, values)
+    }
+
+    /// What the matrices are multiplied with on the first training samples, without hardware.
+    fn matrix_inputs(
+        &self,
+        network: &Network,
+        log: &dyn ClickLog,
+        analogue: &Analogue,
+        layers: &[Layer],
+        values: &[LayerValues],
+    ) -> BTreeMap<LayerKey, Vec<f32>> {
+        let samples = analogue
+            .calibration_samples
+            .get()
+            .min(log.len(Split::Train));
+        let rows: Vec<u32> = (0..samples as u32).collect();
+        let parameters = Parameters::new(layers, values.to_vec(), &Device::flex());
+        let record = Arc::new(Record::default());
+        let parameters = parameters.recorded(&record);
+        self.visit_answers(network, &parameters, log, Split::Train, &rows, |_, _| {});
+        record.inputs.lock().expect("no holder panics").clone()
+    }
+
+    fn visit_answers(
+        &self,
+        network: &Network,
+        parameters: &Parameters,
+        log: &dyn ClickLog,
+        split: Split,
+        rows: &[u32],
+        mut visit: impl FnMut(&Batch, Vec<f32>),
+    ) {
+        let head = parameters.layer((self.layout.head_position(), LayerKind::Head));
+        let head = head.expect("every network has a head");
+        let mut batch = Batch::default();
+        for rows in rows.chunks(FORWARD_BATCH) {
+            log.fill(split, rows, &mut batch);
+            let features = features(network, parameters, self.inputs(network, &batch));
+            visit(&batch, to_vec(logits(head, features)));
+        }
+    }
+}
+
+/// What matrices were multiplied with; lives as long as one forward pass.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    inputs: Mutex<BTreeMap<LayerKey, Vec<f32>>>,
+}
+
+impl Record {
+    pub(crate) fn add(&self, key: LayerKey, input: &[f32]) {
+        let mut inputs = self.inputs.lock().expect("no holder panics");
+        inputs.entry(key).or_default().extend_from_slice(input);
+    }
+}
+
+/// The matrix of a layer in the crossbars of one chip.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MatrixOnChip {
+    rows: usize,
+    /// Value of a step of each output.
+    steps: Vec<f32>,
+    corrections: Vec<Correction>,
+    activation_bits: u8,
+    /// Vectors that a sample asks for; they share a step.
+    vectors_per_sample: usize,
+    following: Following,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Following {
+    BitExact(Reading),
+    Statistical(Statistics, u64),
+}
+
+impl MatrixOnChip {
+    fn new(
+        analogue: &Analogue,
+        network: &Network,
+        layer: &Layer,
+        values: &LayerValues,
+        input: &[f32],
+        seed: u64,
+    ) -> Self {
+        let has_column_scales = layer.weight_scales == WeightScales::Column;
+        let matrix = WholeMatrix::new(
+            &values.weight,
+            layer.cols,
+            layer.weight_bits,
+            has_column_scales,
+        );
+        let (activation_bits, vectors_per_sample) = demand(network, layer.key);
+        let vectors = WholeVectors::new(input, layer.rows, activation_bits, vectors_per_sample);
+        let writing = analogue.writing(&matrix, activation_bits);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(u64::from(layer.key.0) << 8 | layer.key.1 as u64);
+        let groups = writing.write(&matrix, &mut rng);
+        let mut reading = Reading::new(&writing, &matrix, activation_bits, groups);
+        if converter::Converter::is_calibrated(&analogue.chip) {
+            reading.calibrate(&analogue.chip, &vectors.values, layer.rows);
+        }
+        let vectors = some(&vectors.values, layer.rows, MEASURED_VECTORS);
+        let read = reading.products(&vectors, layer.rows);
+        let corrections = if analogue.corrects_columns {
+            let meant = multiply(
+                Matrix::new(&vectors, matrix.rows),
+                Matrix::new(&matrix.values, matrix.cols),
+            );
+            correction::measure(&vectors, &meant, &read, layer.cols)
+        } else {
+            vec![Correction::default(); layer.cols]
+        };
+        let following = match analogue.fidelity {
+            Fidelity::BitExact => Following::BitExact(reading),
+            Fidelity::Statistical => {
+                let statistics = Statistics::new(reading.matrix(), layer.cols, &vectors, &read);
+                Following::Statistical(statistics, seed)
+            }
+        };
+        Self {
+            rows: layer.rows,
+            steps: matrix.steps,
+            corrections,
+            activation_bits,
+            vectors_per_sample,
+            following,
+        }
+    }
+
+    /// Outputs.
+    pub(crate) fn cols(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The products of rows, shape \[n, rows\], with the matrix, shape \[n, cols\].
+    pub(crate) fn product(&self, input: &[f32]) -> Vec<f32> {
+        let vectors = WholeVectors::new(
+            input,
+            self.rows,
+            self.activation_bits,
+            self.vectors_per_sample,
+        );
+        let mut products = match &self.following {
+            Following::BitExact(reading) => reading.products(&vectors.values, self.rows),
+            Following::Statistical(statistics, seed) => statistics.products(&vectors.values, *seed),
+        };
+        let inputs = vectors.values.chunks_exact(self.rows).zip(&vectors.steps);
+        for (row, (input, input_step)) in products.chunks_exact_mut(self.cols()).zip(inputs) {
+            let input_sum: f32 = input.iter().sum();
+            let columns = self.corrections.iter().zip(&self.steps);
+            for (value, (correction, step)) in row.iter_mut().zip(columns) {
+                *value = correction.apply(*value, input_sum) * step * input_step;
+            }
+        }
+        products
+    }
+}
+
+impl Analogue {
+    fn writing(&self, matrix: &WholeMatrix, activation_bits: u8) -> Writing<'_> {
+        let lossless_bits = u32::from(self.chip.adc_bits) + u32::from(self.flips_columns);
+        let mapping = map_matrix(
+            matrix.rows as u32,
+            matrix.cols as u32,
+            matrix.bits,
+            matrix::format_bits(activation_bits),
+            &self.chip,
+            lossless_bits,
+        );
+        let mapping = mapping.expect("the converters read at least one row");
+        Writing {
+            chip: &self.chip,
+            cells: &self.cells,
+            flips_columns: self.flips_columns,
+            rows_at_once: mapping.rows_at_once as usize,
+        }
+    }
+}
+
+/// Bits of what a matrix is multiplied with, and how many vectors of it a sample has.
+fn demand(network: &Network, (position, kind): LayerKey) -> (u8, usize) {
+    let Some(block) = network.block(usize::from(position)) else {
+        let last = network.blocks.last();
+        return (
+            last.map_or(FULL_PRECISION_BITS, |block| block.activation_bits),
+            1,
+        );
+    };
+    let rows = block.sparse.as_ref().map_or(1, |node| node.rows);
+    let vectors = match kind {
+        LayerKind::SparseLinear | LayerKind::AttentionRows | LayerKind::DotProductRows => {
+            network.embedding_dim
+        }
+        LayerKind::AttentionQueryKeyValue
+        | LayerKind::AttentionOut
+        | LayerKind::AttentionHidden
+        | LayerKind::AttentionFeedForward => rows,
+        LayerKind::FullyConnected
+        | LayerKind::DotProductDense
+        | LayerKind::DotProductOut
+        | LayerKind::Gate
+        | LayerKind::GateOut
+        | LayerKind::SumOut
+        | LayerKind::DenseSparseMerger
+        | LayerKind::FmMerger
+        | LayerKind::Head
+        | LayerKind::Tower => 1,
+    };
+    (block.activation_bits, vectors)
+}
