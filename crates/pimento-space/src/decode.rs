@@ -30,6 +30,7 @@ impl SearchSpace {
             head_weight_bits: genotype.head_weight_bits,
             embedding_bits: genotype.embedding_bits,
             weight_scales: self.precision.weight_scales,
+            activation_range: self.precision.activation_range,
         };
         Design {
             network,

@@ -59,6 +59,11 @@ impl fmt::Display for SpaceDescription<'_> {
             "  a scale per       {:?}",
             precision.weight_scales
         )?;
+        writeln!(
+            formatter,
+            "  activation range  {:?}",
+            precision.activation_range
+        )?;
         for (name, count) in [
             ("networks", &size.networks),
             ("weight precisions", &size.weight_precisions),

@@ -1,6 +1,8 @@
 //! A handcrafted network to compare with, shaped as DLRM (Naumov et al., arXiv 1906.00091).
 
-use crate::network::{Block, DenseNode, DenseOperator, InputShape, Network, WeightScales};
+use crate::network::{
+    ActivationRange, Block, DenseNode, DenseOperator, InputShape, Network, WeightScales,
+};
 
 /// Bits of everything: the data width of ISAAC.
 const BITS: u8 = 16;
@@ -43,5 +45,6 @@ pub fn dlrm_shaped(input: InputShape) -> Network {
         head_weight_bits: BITS,
         embedding_bits: BITS,
         weight_scales: WeightScales::Matrix,
+        activation_range: ActivationRange::Symmetric,
     }
 }

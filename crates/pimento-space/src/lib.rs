@@ -29,8 +29,8 @@ pub use handcrafted::{Handcrafted, Hidden, Tower, TowerMatrix};
 pub use layers::{Layer, LayerShape};
 pub use lowering::lower;
 pub use network::{
-    Block, DenseNode, DenseOperator, InputShape, MERGER_ROWS, Network, SparseNode, SparseOperator,
-    WeightScales, dot_product_rows,
+    ActivationRange, Block, DenseNode, DenseOperator, InputShape, MERGER_ROWS, Network, SparseNode,
+    SparseOperator, WeightScales, dot_product_rows,
 };
 pub use path::PathSampler;
 pub use size::SpaceSize;

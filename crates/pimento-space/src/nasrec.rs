@@ -8,7 +8,9 @@ use crate::{
     canonical::canonical_blocks,
     decode::live_blocks,
     genotype::{BlockGenes, RawBlock},
-    network::{Block, DenseOperator, InputShape, Network, SparseOperator, WeightScales},
+    network::{
+        ActivationRange, Block, DenseOperator, InputShape, Network, SparseOperator, WeightScales,
+    },
     space_file::DenseOperatorKind,
 };
 
@@ -187,6 +189,7 @@ impl NasrecNetwork {
         let plain = Network {
             layer_norm: false,
             weight_scales: WeightScales::Matrix,
+            activation_range: ActivationRange::Symmetric,
             ..network.at_precision(32)
         };
         if nasrec.to_network(network.input, 32) == plain {
@@ -220,6 +223,7 @@ impl NasrecNetwork {
             head_weight_bits: bits,
             embedding_bits: bits,
             weight_scales: WeightScales::Matrix,
+            activation_range: ActivationRange::Symmetric,
         }
     }
 

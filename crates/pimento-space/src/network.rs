@@ -23,6 +23,33 @@ pub struct Network {
     /// What shares a scale when weights are rounded.
     #[serde(default, skip_serializing_if = "WeightScales::is_per_matrix")]
     pub weight_scales: WeightScales,
+    /// What range activations are rounded in.
+    #[serde(default, skip_serializing_if = "ActivationRange::is_symmetric")]
+    pub activation_range: ActivationRange,
+}
+
+/// The range that the steps of rounded activations divide, for each sample of a tensor.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivationRange {
+    /// From minus the largest magnitude to the largest magnitude.
+    #[default]
+    Symmetric,
+    /// From the least value to the largest one, zero included: where no value is negative, as after
+    /// a rectifier, steps are half as long.
+    Asymmetric,
+}
+
+impl ActivationRange {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_symmetric(&self) -> bool {
+        *self == Self::Symmetric
+    }
 }
 
 /// What shares a scale when weights are rounded. A crossbar sums by column, so that each column's

@@ -3,7 +3,7 @@
 use pimento_hardware::{MemoryStandard, PimLevel, Readout};
 
 use crate::{
-    network::{SparseOperator, WeightScales},
+    network::{ActivationRange, SparseOperator, WeightScales},
     space_file::{
         DenseOperatorKind, HardwareSection, PrecisionSection, SpaceError, SpaceFile, menu, number,
     },
@@ -70,6 +70,7 @@ pub(crate) struct PrecisionMenus {
     pub(crate) head_weight_bits: Vec<u8>,
     pub(crate) embedding_bits: Vec<u8>,
     pub(crate) weight_scales: WeightScales,
+    pub(crate) activation_range: ActivationRange,
 }
 
 /// Choices about hardware.
@@ -214,6 +215,7 @@ impl PrecisionMenus {
             head_weight_bits: bits("head-weight-bits", &file.head_weight_bits)?,
             embedding_bits: bits("embedding-bits", &file.embedding_bits)?,
             weight_scales: file.weight_scales,
+            activation_range: file.activation_range,
         })
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::network::{SparseOperator, WeightScales};
+use crate::network::{ActivationRange, SparseOperator, WeightScales};
 
 /// A list to choose from.
 pub(crate) type Menu<T> = Spanned<Vec<T>>;
@@ -79,6 +79,8 @@ pub(crate) struct PrecisionSection {
     pub(crate) embedding_bits: Menu<u8>,
     #[serde(default)]
     pub(crate) weight_scales: WeightScales,
+    #[serde(default)]
+    pub(crate) activation_range: ActivationRange,
 }
 
 /// Section `hardware`.

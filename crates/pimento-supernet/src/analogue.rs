@@ -43,7 +43,7 @@ use crate::{
 
 use cells::Writing;
 use correction::Correction;
-use matrix::{WholeMatrix, WholeVectors};
+use matrix::{Coding, WholeMatrix, WholeVectors};
 use product::{Reading, some};
 use statistics::Statistics;
 
@@ -201,9 +201,9 @@ pub(crate) struct MatrixOnChip {
     /// Value of a step of each output.
     steps: Vec<f32>,
     corrections: Vec<Correction>,
-    activation_bits: u8,
-    /// Vectors that a sample asks for; they share a step.
-    vectors_per_sample: usize,
+    /// Sum of the weights of each output, for inputs of which zero is not the number 0.
+    weight_sums: Vec<f32>,
+    coding: Coding,
     following: Following,
 }
 
@@ -229,13 +229,13 @@ impl MatrixOnChip {
             layer.weight_bits,
             has_column_scales,
         );
-        let (activation_bits, vectors_per_sample) = demand(network, layer.key);
-        let vectors = WholeVectors::new(input, layer.rows, activation_bits, vectors_per_sample);
-        let writing = analogue.writing(&matrix, activation_bits);
+        let coding = coding(network, layer.key);
+        let vectors = WholeVectors::new(input, layer.rows, coding);
+        let writing = analogue.writing(&matrix, coding.bits);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(u64::from(layer.key.0) << 8 | layer.key.1 as u64);
         let groups = writing.write(&matrix, &mut rng);
-        let mut reading = Reading::new(&writing, &matrix, activation_bits, groups);
+        let mut reading = Reading::new(&writing, &matrix, coding, groups);
         if converter::Converter::is_calibrated(&analogue.chip) {
             reading.calibrate(&analogue.chip, &vectors.values, layer.rows);
         }
@@ -259,10 +259,10 @@ impl MatrixOnChip {
         };
         Self {
             rows: layer.rows,
+            weight_sums: matrix.sums(),
             steps: matrix.steps,
             corrections,
-            activation_bits,
-            vectors_per_sample,
+            coding,
             following,
         }
     }
@@ -274,22 +274,24 @@ impl MatrixOnChip {
 
     /// The products of rows, shape \[n, rows\], with the matrix, shape \[n, cols\].
     pub(crate) fn product(&self, input: &[f32]) -> Vec<f32> {
-        let vectors = WholeVectors::new(
-            input,
-            self.rows,
-            self.activation_bits,
-            self.vectors_per_sample,
-        );
+        let vectors = WholeVectors::new(input, self.rows, self.coding);
         let mut products = match &self.following {
             Following::BitExact(reading) => reading.products(&vectors.values, self.rows),
             Following::Statistical(statistics, seed) => statistics.products(&vectors.values, *seed),
         };
-        let inputs = vectors.values.chunks_exact(self.rows).zip(&vectors.steps);
-        for (row, (input, input_step)) in products.chunks_exact_mut(self.cols()).zip(inputs) {
+        let inputs = vectors.values.chunks_exact(self.rows);
+        let inputs = inputs.zip(vectors.steps.iter().zip(&vectors.zeros));
+        for (row, (input, (input_step, zero))) in products.chunks_exact_mut(self.cols()).zip(inputs)
+        {
             let input_sum: f32 = input.iter().sum();
-            let columns = self.corrections.iter().zip(&self.steps);
-            for (value, (correction, step)) in row.iter_mut().zip(columns) {
-                *value = correction.apply(*value, input_sum) * step * input_step;
+            let columns = self
+                .corrections
+                .iter()
+                .zip(&self.weight_sums)
+                .zip(&self.steps);
+            for (value, ((correction, weights), step)) in row.iter_mut().zip(columns) {
+                let corrected = correction.apply(*value, input_sum) - zero * weights;
+                *value = corrected * step * input_step;
             }
         }
         products
@@ -317,24 +319,20 @@ impl Analogue {
     }
 }
 
-/// Bits of what a matrix is multiplied with, and how many vectors of it a sample has.
-fn demand(network: &Network, (position, kind): LayerKey) -> (u8, usize) {
-    let Some(block) = network.block(usize::from(position)) else {
-        let last = network.blocks.last();
-        return (
-            last.map_or(FULL_PRECISION_BITS, |block| block.activation_bits),
-            1,
-        );
-    };
-    let rows = block.sparse.as_ref().map_or(1, |node| node.rows);
-    let vectors = match kind {
+/// How the inputs of a layer's matrix become whole numbers.
+fn coding(network: &Network, (position, kind): LayerKey) -> Coding {
+    let block = network.block(usize::from(position));
+    // The head reads the last block's outputs.
+    let reader = block.or(network.blocks.last());
+    let rows = block.and_then(|block| block.sparse.as_ref());
+    let vectors_per_sample = match kind {
         LayerKind::SparseLinear | LayerKind::AttentionRows | LayerKind::DotProductRows => {
             network.embedding_dim
         }
         LayerKind::AttentionQueryKeyValue
         | LayerKind::AttentionOut
         | LayerKind::AttentionHidden
-        | LayerKind::AttentionFeedForward => rows,
+        | LayerKind::AttentionFeedForward => rows.map_or(1, |node| node.rows),
         LayerKind::FullyConnected
         | LayerKind::DotProductDense
         | LayerKind::DotProductOut
@@ -346,5 +344,9 @@ fn demand(network: &Network, (position, kind): LayerKey) -> (u8, usize) {
         | LayerKind::Head
         | LayerKind::Tower => 1,
     };
-    (block.activation_bits, vectors)
+    Coding {
+        bits: reader.map_or(FULL_PRECISION_BITS, |block| block.activation_bits),
+        range: network.activation_range,
+        vectors_per_sample,
+    }
 }

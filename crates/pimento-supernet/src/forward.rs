@@ -66,7 +66,7 @@ pub(crate) fn training_features(
         .blocks
         .last()
         .map_or(FULL_PRECISION_BITS, |block| block.activation_bits);
-    quantise_activations(Tensor::cat(parts, 1), bits)
+    quantise_activations(Tensor::cat(parts, 1), bits, network.activation_range)
 }
 
 /// The head's answer before the sigmoid, shape \[samples\].
@@ -158,7 +158,7 @@ impl Forward<'_> {
         let dense = self.optional(block, LayerKind::DotProductDense, dense);
         let rows = self.optional_rows(block, LayerKind::DotProductRows, sparse);
         let operands = Tensor::cat(vec![dense.unsqueeze_dim(2), rows], 2);
-        let operands = quantise_activations(operands, block.activation_bits);
+        let operands = self.rounded(block, operands);
         let [samples, dim, columns] = operands.dims();
         let triangle = Function::Triangle(Triangle {
             samples,
@@ -166,7 +166,7 @@ impl Forward<'_> {
             columns,
         });
         let triangle = apply(operands, triangle);
-        let triangle = quantise_activations(triangle, block.activation_bits);
+        let triangle = self.rounded(block, triangle);
         self.optional(block, LayerKind::DotProductOut, triangle)
     }
 
@@ -179,7 +179,7 @@ impl Forward<'_> {
         if widest == width {
             return self.optional(block, LayerKind::GateOut, pad(gated, width));
         }
-        let gated = quantise_activations(gated, block.activation_bits);
+        let gated = self.rounded(block, gated);
         self.optional(block, LayerKind::GateOut, gated)
     }
 
@@ -204,13 +204,13 @@ impl Forward<'_> {
         let rows = rows.reshape([samples * count, dim]);
         let context = self.attention(block, rows.clone(), samples);
         let layer = self.layer(block, LayerKind::AttentionOut);
-        let context = layer.linear(rounded_samples(block, context, samples));
+        let context = layer.linear(self.rounded_samples(block, context, samples));
         let rows = layer.norm(rows + context);
         let layer = self.layer(block, LayerKind::AttentionHidden);
-        let hidden = rounded_samples(block, rows.clone(), samples);
+        let hidden = self.rounded_samples(block, rows.clone(), samples);
         let hidden = layer.forward_rectified(hidden);
         let layer = self.layer(block, LayerKind::AttentionFeedForward);
-        let output = layer.linear(rounded_samples(block, hidden, samples));
+        let output = layer.linear(self.rounded_samples(block, hidden, samples));
         layer.norm(rows + output).reshape([samples, count, dim])
     }
 
@@ -219,7 +219,7 @@ impl Forward<'_> {
         let [total, dim] = rows.dims();
         let (count, head_dim) = (total / samples, dim / HEADS);
         let layer = self.layer(block, LayerKind::AttentionQueryKeyValue);
-        let packed = layer.linear(rounded_samples(block, rows, samples));
+        let packed = layer.linear(self.rounded_samples(block, rows, samples));
         let attention = Attention {
             samples,
             rows: count,
@@ -232,7 +232,7 @@ impl Forward<'_> {
     /// Eight rows made of the dense output, shape [samples, embedding_dim, 8].
     fn merger_rows(&self, block: &Block, dense: Tensor<2>) -> Tensor<3> {
         let [samples, _] = dense.dims();
-        let dense = quantise_activations(dense, block.activation_bits);
+        let dense = self.rounded(block, dense);
         let projected = self.optional(block, LayerKind::DenseSparseMerger, dense);
         let dim = self.network.embedding_dim;
         projected
@@ -244,7 +244,7 @@ impl Forward<'_> {
     fn fm_term(&self, block: &Block, sparse: Tensor<3>) -> Tensor<2> {
         let sum: Tensor<2> = sparse.clone().sum_dim(2).squeeze_dim(2);
         let squares: Tensor<2> = (sparse.clone() * sparse).sum_dim(2).squeeze_dim(2);
-        let term = quantise_activations(sum.clone() * sum - squares, block.activation_bits);
+        let term = self.rounded(block, sum.clone() * sum - squares);
         self.optional(block, LayerKind::FmMerger, term)
     }
 
@@ -253,7 +253,7 @@ impl Forward<'_> {
             .iter()
             .map(|tensor| self.dense[tensor].clone())
             .collect();
-        quantise_activations(concatenate(parts, 1), block.activation_bits)
+        self.rounded(block, concatenate(parts, 1))
     }
 
     fn sparse_inputs(&self, block: &Block, tensors: &[usize]) -> Tensor<3> {
@@ -261,11 +261,23 @@ impl Forward<'_> {
             .iter()
             .map(|tensor| self.sparse[tensor].clone())
             .collect();
-        quantise_activations(concatenate(parts, 2), block.activation_bits)
+        self.rounded(block, concatenate(parts, 2))
     }
 
     fn operand(&self, block: &Block, tensor: usize) -> Tensor<2> {
         self.dense_inputs(block, &[tensor])
+    }
+
+    /// A tensor as the block's matrix products and interactions read it.
+    fn rounded<const D: usize>(&self, block: &Block, tensor: Tensor<D>) -> Tensor<D> {
+        quantise_activations(tensor, block.activation_bits, self.network.activation_range)
+    }
+
+    /// Rows of all samples, rounded with one scale per sample.
+    fn rounded_samples(&self, block: &Block, rows: Tensor<2>, samples: usize) -> Tensor<2> {
+        let [total, dim] = rows.dims();
+        let by_sample = rows.reshape([samples, total / samples * dim]);
+        self.rounded(block, by_sample).reshape([total, dim])
     }
 
     fn layer(&self, block: &Block, kind: LayerKind) -> &LayerTensors {
@@ -316,11 +328,4 @@ fn pad(tensor: Tensor<2>, width: usize) -> Tensor<2> {
     }
     let zeros = Tensor::zeros([samples, width - own], &tensor.device());
     Tensor::cat(vec![tensor, zeros], 1)
-}
-
-/// Rows of all samples, rounded with one scale per sample.
-fn rounded_samples(block: &Block, rows: Tensor<2>, samples: usize) -> Tensor<2> {
-    let [total, dim] = rows.dims();
-    let by_sample = rows.reshape([samples, total / samples * dim]);
-    quantise_activations(by_sample, block.activation_bits).reshape([total, dim])
 }

@@ -26,6 +26,7 @@ use burn::{
     backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor},
     tensor::Tensor,
 };
+use pimento_space::ActivationRange;
 
 pub(crate) use attention::Attention;
 pub(crate) use batch_norm::moments as column_moments;
@@ -48,6 +49,8 @@ pub(crate) enum Function {
         group: usize,
         /// Bits.
         bits: u8,
+        /// The range that they divide.
+        range: ActivationRange,
     },
 }
 
@@ -58,7 +61,7 @@ impl Function {
             Self::Attention(attention) => attention.forward(input),
             Self::Triangle(triangle) => triangle.forward(input),
             Self::Sigmoid => sigmoid::forward(input),
-            Self::Round { group, bits } => round::forward(input, group, bits),
+            Self::Round { group, bits, range } => round::forward(input, group, bits, range),
         }
     }
 

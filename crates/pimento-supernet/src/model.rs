@@ -3,6 +3,8 @@
 use burn::tensor::Tensor;
 use pimento_data::{Batch, ClickLog, Split, auc, log_loss};
 use pimento_space::{Handcrafted, Network};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 use crate::{
     evaluate::Quality,
@@ -18,6 +20,9 @@ use crate::{
 /// Training samples that the moments of layers normalised over the batch are estimated from, in
 /// batches of [`FORWARD_BATCH`].
 const ESTIMATION_SAMPLES: usize = 16 * FORWARD_BATCH;
+
+/// Seed of the units that are dropped meanwhile.
+const ESTIMATION_SEED: u64 = 1;
 
 /// A network, or a handcrafted model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -108,18 +113,20 @@ impl Supernet {
         }
     }
 
-    /// Quality with the moments of batches of training samples in place of running ones.
+    /// Quality with the moments of batches of training samples, units dropped as in training, in
+    /// place of running ones.
     fn score_handcrafted(&self, model: &Handcrafted, log: &dyn ClickLog, split: Split) -> Quality {
         let parameters = self.parameters(model);
         let mut kept = Vec::new();
+        let mut rng = ChaCha8Rng::seed_from_u64(ESTIMATION_SEED);
         visit_batches(
             log,
             Split::Train,
             &estimation_rows(log.len(Split::Train)),
             |batch| {
-                let mut mode = Mode::Estimation(Vec::new());
+                let mut mode = Mode::Estimation(&mut rng, Vec::new());
                 towers::logits(model, &parameters, self.inputs(model, batch), &mut mode);
-                if let Mode::Estimation(moments) = mode {
+                if let Mode::Estimation(_, moments) = mode {
                     kept.push(moments);
                 }
             },

@@ -1,6 +1,7 @@
 //! Fake quantisation: values rounded to a symmetric grid, gradients passed straight through.
 
 use burn::tensor::Tensor;
+use pimento_space::ActivationRange;
 
 use crate::fused::{Function, apply, vectorised};
 
@@ -64,15 +65,49 @@ pub(crate) fn quantise_group(group: &mut [f32], bits: u8) {
     }
 }
 
+/// Rounds `group` to 2^bits levels from its least to its largest value, zero being one of them.
+#[expect(clippy::inline_always, reason = "compiled into the vectorised caller")]
+#[inline(always)]
+pub(crate) fn quantise_range(group: &mut [f32], bits: u8) {
+    let steps = ((1_u64 << bits) - 1) as f32;
+    let (low, high) = range(group);
+    if low == high {
+        return;
+    }
+    let (to_grid, from_grid) = (steps / (high - low), (high - low) / steps);
+    let lowest = (low * to_grid + ROUNDER) - ROUNDER;
+    for value in group {
+        // Where both ends lie half way between two levels, the upper one would be a level too many.
+        let level = ((*value * to_grid + ROUNDER) - ROUNDER).min(lowest + steps);
+        *value = level * from_grid;
+    }
+}
+
+/// The least and the largest of zero and the values.
+#[expect(clippy::inline_always, reason = "compiled into the vectorised caller")]
+#[inline(always)]
+fn range(values: &[f32]) -> (f32, f32) {
+    values.iter().fold((0.0, 0.0), |(low, high), &value| {
+        (
+            if value < low { value } else { low },
+            if value > high { value } else { high },
+        )
+    })
+}
+
 /// `tensor` rounded to `bits` bits with one scale per sample (first axis); its gradient is that of
 /// the identity.
-pub(crate) fn quantise_activations<const D: usize>(tensor: Tensor<D>, bits: u8) -> Tensor<D> {
+pub(crate) fn quantise_activations<const D: usize>(
+    tensor: Tensor<D>,
+    bits: u8,
+    range: ActivationRange,
+) -> Tensor<D> {
     let shape = tensor.shape();
     let group = shape.num_elements() / shape[0].max(1);
     if bits >= FULL_PRECISION_BITS || group == 0 {
         return tensor;
     }
-    apply(tensor, Function::Round { group, bits })
+    apply(tensor, Function::Round { group, bits, range })
 }
 
 /// The values of a tensor in row-major order.
@@ -151,11 +186,27 @@ mod tests {
     }
 
     #[test]
+    fn asymmetric_levels_reach_from_end_to_end_and_have_zero() {
+        let mut positive = vec![0.0, 0.9, 3.4, 7.0];
+        quantise_range(&mut positive, 3);
+        assert_eq!(positive, [0.0, 1.0, 3.0, 7.0]);
+        let mut mixed = vec![-2.0, 0.0, 0.4, 4.9, 5.0];
+        quantise_range(&mut mixed, 3);
+        assert_eq!(mixed, [-2.0, 0.0, 0.0, 5.0, 5.0]);
+        let mut halves = vec![-3.5, 3.5, 1.1];
+        quantise_range(&mut halves, 3);
+        assert_eq!(halves, [-4.0, 3.0, 1.0]);
+        let mut zeros = vec![0.0; 3];
+        quantise_range(&mut zeros, 8);
+        assert_eq!(zeros, [0.0; 3]);
+    }
+
+    #[test]
     fn each_sample_has_its_own_scale_and_the_gradient_is_one() {
         let device = Device::flex().autodiff();
         let data = TensorData::from([[3.0_f32, 1.4, -0.4], [0.3, 0.14, -0.04]]);
         let tensor = Tensor::<2>::from_data(data, &device).require_grad();
-        let rounded = quantise_activations(tensor.clone(), 3);
+        let rounded = quantise_activations(tensor.clone(), 3, ActivationRange::Symmetric);
         let values = to_vec(rounded.clone().inner());
         for (value, expected) in values.iter().zip([3.0, 1.0, 0.0, 0.3, 0.1, 0.0]) {
             assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");

@@ -73,8 +73,8 @@ impl Moments {
 pub(crate) enum Mode<'a> {
     /// Units are dropped; the batch's own moments are used.
     Training(&'a mut ChaCha8Rng),
-    /// No unit is dropped; the batch's own moments are used and kept, layer by layer.
-    Estimation(Vec<Moments>),
+    /// As in training, and the moments are kept, layer by layer.
+    Estimation(&'a mut ChaCha8Rng, Vec<Moments>),
     /// No unit is dropped; these moments are used.
     Inference(&'a [Moments]),
 }
@@ -279,7 +279,7 @@ impl<'a> Forward<'a, '_> {
         self.next_moments += 1;
         match self.mode {
             Mode::Training(_) => normalise(input, gain, shift, by_batch),
-            Mode::Estimation(kept) => {
+            Mode::Estimation(_, kept) => {
                 let moments = Moments::of(&to_vec(input.clone()), gain.dims()[0]);
                 kept.push(moments);
                 normalise(input, gain, shift, by_batch)
@@ -297,10 +297,10 @@ impl<'a> Forward<'a, '_> {
 
     /// Every unit is dropped with probability `share`, the others grow to keep the mean.
     fn dropped(&mut self, units: Tensor<2>, share: f64) -> Tensor<2> {
-        let Mode::Training(rng) = self.mode else {
-            return units;
-        };
-        dropped(units, share, rng)
+        match self.mode {
+            Mode::Training(rng) | Mode::Estimation(rng, _) => dropped(units, share, rng),
+            Mode::Inference(_) => units,
+        }
     }
 
     /// The layer whose turn it is.

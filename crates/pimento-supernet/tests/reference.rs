@@ -87,10 +87,7 @@ fn rounded_networks_answer_as_in_plain_loops() {
             })
             .collect();
         assert!(counts.iter().all(|&count| count <= 30), "{counts:?}");
-        assert!(
-            counts.iter().sum::<usize>() < NETWORKS * 48 / 10,
-            "{counts:?}"
-        );
+        assert!(counts.iter().sum::<usize>() < NETWORKS * 8, "{counts:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
-use pimento_space::{Handcrafted, InputShape, Network, WeightScales};
+use pimento_space::{ActivationRange, Handcrafted, InputShape, Network, WeightScales};
 use pimento_supernet::{Model, Quality, Supernet, Trainer};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -217,5 +217,6 @@ pub(crate) fn logistic_regression(input: InputShape) -> Network {
         head_weight_bits: 32,
         embedding_bits: 32,
         weight_scales: WeightScales::Matrix,
+        activation_range: ActivationRange::Symmetric,
     }
 }

@@ -1,5 +1,7 @@
 //! A layer's matrix as whole numbers: what is written into cells and streamed into rows.
 
+use pimento_space::ActivationRange;
+
 use crate::quantise::FULL_PRECISION_BITS;
 
 /// Widest fixed-point format of the crossbars; what is not rounded is computed in it.
@@ -25,6 +27,19 @@ pub(crate) struct WholeVectors {
     pub(crate) values: Vec<f32>,
     /// Value of a step, shape \[vectors\].
     pub(crate) steps: Vec<f32>,
+    /// The number that means zero, shape \[vectors\].
+    pub(crate) zeros: Vec<f32>,
+}
+
+/// How activations become whole numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Coding {
+    /// Their precision.
+    pub(crate) bits: u8,
+    /// Numbers of an asymmetric range are not negative; one of them means zero.
+    pub(crate) range: ActivationRange,
+    /// Vectors of a sample, which share a step.
+    pub(crate) vectors_per_sample: usize,
 }
 
 impl WholeMatrix {
@@ -58,20 +73,51 @@ impl WholeMatrix {
     }
 }
 
-impl WholeVectors {
-    /// Rows of `width` values rounded to `bits` bits; `per_sample` rows, those of one sample, share
-    /// a step.
-    pub(crate) fn new(rows: &[f32], width: usize, bits: u8, per_sample: usize) -> Self {
-        let largest = largest(format_bits(bits));
-        let mut values = Vec::with_capacity(rows.len());
-        let mut steps = Vec::with_capacity(rows.len() / width);
-        for sample in rows.chunks(width * per_sample) {
-            let end = sample.iter().fold(0.0_f32, |end, v| end.max(v.abs()));
-            let step = end / largest;
-            values.extend(sample.iter().map(|value| whole(*value, step)));
-            steps.resize(steps.len() + sample.len() / width, step);
+impl WholeMatrix {
+    /// Sum of each column.
+    pub(crate) fn sums(&self) -> Vec<f32> {
+        let mut sums = vec![0.0; self.cols];
+        for row in self.values.chunks_exact(self.cols) {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
         }
-        Self { values, steps }
+        sums
+    }
+}
+
+impl WholeVectors {
+    /// Rows of `width` values, rounded.
+    pub(crate) fn new(rows: &[f32], width: usize, coding: Coding) -> Self {
+        let bits = format_bits(coding.bits);
+        let mut vectors = Self {
+            values: Vec::with_capacity(rows.len()),
+            steps: Vec::with_capacity(rows.len() / width),
+            zeros: Vec::with_capacity(rows.len() / width),
+        };
+        for sample in rows.chunks(width * coding.vectors_per_sample) {
+            let low = sample.iter().copied().fold(0.0, f32::min);
+            let high = sample.iter().copied().fold(0.0, f32::max);
+            let (step, zero) = match coding.range {
+                ActivationRange::Symmetric => (high.max(-low) / largest(bits), 0.0),
+                ActivationRange::Asymmetric => {
+                    let step = (high - low) / ((1_u32 << bits) - 1) as f32;
+                    (step, whole(-low, step))
+                }
+            };
+            let highest = match coding.range {
+                ActivationRange::Symmetric => largest(bits),
+                ActivationRange::Asymmetric => ((1_u32 << bits) - 1) as f32,
+            };
+            let numbers = sample
+                .iter()
+                .map(|value| (whole(*value, step) + zero).min(highest));
+            vectors.values.extend(numbers);
+            let count = vectors.steps.len() + sample.len() / width;
+            vectors.steps.resize(count, step);
+            vectors.zeros.resize(count, zero);
+        }
+        vectors
     }
 }
 
@@ -122,13 +168,30 @@ mod tests {
         }
     }
 
+    fn coding(range: ActivationRange, vectors_per_sample: usize) -> Coding {
+        Coding {
+            bits: 3,
+            range,
+            vectors_per_sample,
+        }
+    }
+
+    #[test]
+    fn numbers_of_an_asymmetric_range_are_not_negative() {
+        let rows = [-2.0, 0.0, 5.0, 1.2];
+        let vectors = WholeVectors::new(&rows, 2, coding(ActivationRange::Asymmetric, 2));
+        assert_eq!(vectors.values, [0.0, 2.0, 7.0, 3.0]);
+        assert_eq!(vectors.zeros, [2.0, 2.0]);
+        assert_eq!(vectors.steps, [1.0, 1.0]);
+    }
+
     #[test]
     fn vectors_of_a_sample_share_a_step() {
         let rows = [3.0, -1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-        let vectors = WholeVectors::new(&rows, 2, 3, 2);
+        let vectors = WholeVectors::new(&rows, 2, coding(ActivationRange::Symmetric, 2));
         assert_eq!(vectors.values, [3.0, -1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
         assert_eq!(vectors.steps, [1.0, 1.0, 0.0, 0.0]);
-        let alone = WholeVectors::new(&rows, 2, 3, 1);
+        let alone = WholeVectors::new(&rows, 2, coding(ActivationRange::Symmetric, 1));
         assert_eq!(alone.values[2..4], [3.0, 0.0]);
         assert!((alone.steps[1] - 1.0 / 3.0).abs() < 1e-7);
     }

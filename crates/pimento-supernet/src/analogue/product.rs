@@ -1,11 +1,12 @@
 //! The product with a matrix in cells: digits into rows, sums through converters, shifted and added.
 
 use pimento_hardware::ChipDesign;
+use pimento_space::ActivationRange;
 
 use super::{
     cells::{RowGroup, Writing},
     converter::{Converter, Seen},
-    matrix::{WholeMatrix, format_bits},
+    matrix::{Coding, WholeMatrix, format_bits},
 };
 use crate::fused::{Matrix, multiply, vectorised};
 
@@ -40,18 +41,20 @@ struct Group {
     flips: Vec<f32>,
 }
 
-/// How numbers are streamed: from the lowest bits on, in two's complement.
+/// How numbers are streamed: from the lowest bits on, in two's complement where they have a sign.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Digits {
     bits: u32,
     count: u32,
+    /// Whether numbers may be negative.
+    are_signed: bool,
 }
 
 impl Digits {
     /// Whether the last digit is driven with its sign. A single bit is driven as it is, and what is
     /// read is subtracted.
     fn last_has_sign(self) -> bool {
-        self.bits > 1
+        self.are_signed && self.bits > 1
     }
 
     fn is_last(self, pass: u32) -> bool {
@@ -71,7 +74,7 @@ impl Digits {
     /// What a digit counts.
     fn value(self, pass: u32) -> f32 {
         let value = ((self.bits * pass) as f32).exp2();
-        if self.is_last(pass) && !self.last_has_sign() {
+        if self.is_last(pass) && self.are_signed && self.bits == 1 {
             -value
         } else {
             value
@@ -84,7 +87,7 @@ impl Reading {
     pub(super) fn new(
         writing: &Writing<'_>,
         matrix: &WholeMatrix,
-        activation_bits: u8,
+        coding: Coding,
         groups: Vec<RowGroup>,
     ) -> Self {
         let chip = writing.chip;
@@ -113,7 +116,8 @@ impl Reading {
             cols: matrix.cols,
             digits: Digits {
                 bits: u32::from(chip.dac_bits),
-                count: u32::from(format_bits(activation_bits).div_ceil(chip.dac_bits)),
+                count: u32::from(format_bits(coding.bits).div_ceil(chip.dac_bits)),
+                are_signed: coding.range == ActivationRange::Symmetric,
             },
             groups: groups.collect(),
             converter: Converter::lossless(chip),
@@ -277,6 +281,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use ActivationRange::{Asymmetric, Symmetric};
 
     /// Whole numbers of so many bits, 0 now and then.
     fn numbers(count: usize, bits: u8, seed: usize) -> Vec<f32> {
@@ -304,7 +309,7 @@ mod tests {
         chip: &ChipDesign,
         cells: &CellPreset,
         matrix: &WholeMatrix,
-        activation_bits: u8,
+        (activation_bits, range): (u8, ActivationRange),
         flips_columns: bool,
     ) -> Option<Reading> {
         let (rows, cols) = (matrix.rows as u32, matrix.cols as u32);
@@ -317,7 +322,12 @@ mod tests {
             rows_at_once: mapping.rows_at_once as usize,
         };
         let groups = writing.write(matrix, &mut ChaCha8Rng::seed_from_u64(1));
-        Some(Reading::new(&writing, matrix, activation_bits, groups))
+        let coding = Coding {
+            bits: activation_bits,
+            range,
+            vectors_per_sample: 1,
+        };
+        Some(Reading::new(&writing, matrix, coding, groups))
     }
 
     /// Σ vector · column, in whole numbers.
@@ -342,7 +352,7 @@ mod tests {
             (rows, cols, vectors) in (1..70_usize, 1..9_usize, 1..4_usize),
             (bits, activation_bits) in (2..=9_u8, 2..=9_u8),
             (cell_bits, dac_bits, adc_bits) in (1..=4_u8, 1..=4_u8, 1..=9_u8),
-            (rows_log, flips_columns) in (3..=6_u32, any::<bool>()),
+            (rows_log, flips_columns, are_signed) in (3..=6_u32, any::<bool>(), any::<bool>()),
         ) {
             let chip = ChipDesign {
                 crossbar_rows: 1 << rows_log,
@@ -354,10 +364,16 @@ mod tests {
             };
             let cells = CellPreset::preset("ideal").expect("built in");
             let matrix = matrix(rows, cols, bits);
-            let Some(reading) = read(&chip, &cells, &matrix, activation_bits, flips_columns) else {
+            let range = if are_signed { Symmetric } else { Asymmetric };
+            let demand = (activation_bits, range);
+            let Some(reading) = read(&chip, &cells, &matrix, demand, flips_columns) else {
                 return Ok(());
             };
-            let vectors = numbers(vectors * rows, activation_bits, 2);
+            let mut vectors = numbers(vectors * rows, activation_bits, 2);
+            if !are_signed {
+                let lowest = vectors.iter().copied().fold(0.0, f32::min);
+                vectors.iter_mut().for_each(|number| *number -= lowest);
+            }
             let expected = by_definition(&vectors, &matrix);
             for (found, expected) in reading.products(&vectors, rows).iter().zip(&expected) {
                 prop_assert!((f64::from(*found) - expected).abs() <= 0.5, "{found} {expected}");
@@ -386,7 +402,8 @@ mod tests {
             values: vec![1.0, -1.0],
             steps: vec![1.0],
         };
-        let reading = read(&chip, &cells, &matrix, 2, false).expect("all rows can be read");
+        let reading =
+            read(&chip, &cells, &matrix, (2, Symmetric), false).expect("all rows can be read");
         assert_eq!(reading.products(&[1.0, 1.0], 2), [1.0 + 2.0 - 4.0]);
         // A negative input is -1 = 1 - 2: the first pass is the same, the second reads 1 and 0 of the
         // second row and counts -2. The offset is 2 · 0.
@@ -399,7 +416,8 @@ mod tests {
         let chip = Hardware::naive().chip;
         let cells = CellPreset::preset("wan-2022-1d").expect("built in");
         let matrix = matrix(40, 5, 8);
-        let mut reading = read(&chip, &cells, &matrix, 8, true).expect("8 bits are enough");
+        let mut reading =
+            read(&chip, &cells, &matrix, (8, Symmetric), true).expect("8 bits are enough");
         reading.converter = Converter::exact();
         let vectors = numbers(3 * 40, 8, 3);
         let other = WholeMatrix {

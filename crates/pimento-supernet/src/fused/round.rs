@@ -1,12 +1,17 @@
 //! Rounding of activations.
 
-use crate::quantise::quantise_group;
+use pimento_space::ActivationRange;
+
+use crate::quantise::{quantise_group, quantise_range};
 
 #[inline(always)]
-pub(super) fn forward(input: &[f32], group: usize, bits: u8) -> Vec<f32> {
+pub(super) fn forward(input: &[f32], group: usize, bits: u8, range: ActivationRange) -> Vec<f32> {
     let mut values = input.to_vec();
     for values in values.chunks_mut(group) {
-        quantise_group(values, bits);
+        match range {
+            ActivationRange::Symmetric => quantise_group(values, bits),
+            ActivationRange::Asymmetric => quantise_range(values, bits),
+        }
     }
     values
 }

@@ -368,9 +368,10 @@ fn moments_of_a_batch_answer_as_the_batch_does() {
         },
     });
     let supernet = trained(&model, 5);
-    let mut mode = Mode::Estimation(Vec::new());
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut mode = Mode::Estimation(&mut rng, Vec::new());
     let by_batch = answers(&model, &supernet, &mut mode);
-    let Mode::Estimation(moments) = mode else {
+    let Mode::Estimation(_, moments) = mode else {
         unreachable!("the mode is as made")
     };
     assert_eq!(moments.len(), 2);

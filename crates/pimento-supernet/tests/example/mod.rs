@@ -3,7 +3,8 @@
 
 use pimento_data::{Batch, ClickLog, LogShape, Split};
 use pimento_space::{
-    Block, DenseNode, DenseOperator, InputShape, Network, SparseNode, SparseOperator, WeightScales,
+    ActivationRange, Block, DenseNode, DenseOperator, InputShape, Network, SparseNode,
+    SparseOperator, WeightScales,
 };
 use pimento_supernet::Capacity;
 use rand::{RngExt, SeedableRng};
@@ -120,6 +121,10 @@ pub(crate) fn random_network(layer_norm: bool, bits: &[u8], rng: &mut ChaCha8Rng
         head_weight_bits: pick(bits, rng),
         embedding_bits: pick(bits, rng),
         weight_scales: pick(&[WeightScales::Matrix, WeightScales::Column], rng),
+        activation_range: pick(
+            &[ActivationRange::Symmetric, ActivationRange::Asymmetric],
+            rng,
+        ),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pimento_data::Batch;
 use pimento_space::{
-    Block, DenseOperator, Network, SparseOperator, WeightScales, dot_product_rows,
+    ActivationRange, Block, DenseOperator, Network, SparseOperator, WeightScales, dot_product_rows,
 };
 use pimento_supernet::{Layer, LayerKey, LayerKind as Kind, LayerValues, Supernet};
 
@@ -101,8 +101,23 @@ impl Naive {
         for column in 0..self.network.embedding_dim {
             features.extend(sparse.iter().map(|row| row[column]));
         }
-        let features = rounded(&features, last.activation_bits);
+        let features = self.activations(&features, last.activation_bits);
         self.layers[&self.head].linear(&features, 1)[0]
+    }
+
+    fn activations(&self, values: &[f64], bits: u8) -> Row {
+        match self.network.activation_range {
+            ActivationRange::Symmetric => rounded(values, bits),
+            ActivationRange::Asymmetric => rounded_in_range(values, bits),
+        }
+    }
+
+    fn activation_rows(&self, rows: &[Row], bits: u8) -> Rows {
+        let columns = rows.first().map_or(1, Vec::len);
+        self.activations(&rows.concat(), bits)
+            .chunks(columns)
+            .map(<[f64]>::to_vec)
+            .collect()
     }
 
     fn block(&self, block: &Block, tensors: &BTreeMap<usize, (Row, Rows)>) -> (Row, Rows) {
@@ -112,14 +127,14 @@ impl Naive {
                 .iter()
                 .map(|tensor| tensors[tensor].0.clone())
                 .collect();
-            rounded(&parts.concat(), bits)
+            self.activations(&parts.concat(), bits)
         };
         let sparse_of = |inputs: &[usize]| {
             let parts: Vec<_> = inputs
                 .iter()
                 .map(|tensor| tensors[tensor].1.clone())
                 .collect();
-            rounded_rows(&parts.concat(), bits)
+            self.activation_rows(&parts.concat(), bits)
         };
         let mut dense = match &block.dense {
             None => Vec::new(),
@@ -165,8 +180,12 @@ impl Naive {
         let own_rows = sparse.clone();
         if block.dense_sparse_merger {
             let width = 8 * self.network.embedding_dim;
-            let merged =
-                self.optional(block, Kind::DenseSparseMerger, rounded(&dense, bits), width);
+            let merged = self.optional(
+                block,
+                Kind::DenseSparseMerger,
+                self.activations(&dense, bits),
+                width,
+            );
             sparse.extend(
                 merged
                     .chunks(self.network.embedding_dim)
@@ -185,7 +204,12 @@ impl Naive {
                             .sum::<f64>()
                 })
                 .collect();
-            let term = self.optional(block, Kind::FmMerger, rounded(&term, bits), dense.len());
+            let term = self.optional(
+                block,
+                Kind::FmMerger,
+                self.activations(&term, bits),
+                dense.len(),
+            );
             dense = add(&dense, &term);
         }
         (dense, sparse)
@@ -195,14 +219,19 @@ impl Naive {
         let bits = block.activation_bits;
         let x = self.optional(block, Kind::DotProductDense, x, self.network.embedding_dim);
         let rows = self.over_rows(block, Kind::DotProductRows, &rows, dot_product_rows(width));
-        let operands = rounded_rows(&[vec![x], rows].concat(), bits);
+        let operands = self.activation_rows(&[vec![x], rows].concat(), bits);
         let mut triangle = Row::new();
         for first in 0..operands.len() {
             for second in 0..first {
                 triangle.push(dot(&operands[first], &operands[second]));
             }
         }
-        self.optional(block, Kind::DotProductOut, rounded(&triangle, bits), width)
+        self.optional(
+            block,
+            Kind::DotProductOut,
+            self.activations(&triangle, bits),
+            width,
+        )
     }
 
     fn gating(&self, block: &Block, left: Row, right: Row, width: usize) -> Row {
@@ -217,7 +246,7 @@ impl Naive {
         if widest == width {
             self.optional(block, Kind::GateOut, gated, width)
         } else {
-            let gated = rounded(&gated, block.activation_bits);
+            let gated = self.activations(&gated, block.activation_bits);
             self.layer(block, Kind::GateOut).normed(&gated, width)
         }
     }
@@ -227,7 +256,7 @@ impl Naive {
         let (bits, dim) = (block.activation_bits, self.network.embedding_dim);
         let head_dim = dim / HEADS;
         let linear = |kind, rows: &Rows, width| -> Rows {
-            let rows = rounded_rows(rows, bits);
+            let rows = self.activation_rows(rows, bits);
             rows.iter()
                 .map(|row| self.layer(block, kind).linear(row, width))
                 .collect()
@@ -385,11 +414,19 @@ fn rounded(values: &[f64], bits: u8) -> Row {
         .collect()
 }
 
-fn rounded_rows(rows: &[Row], bits: u8) -> Rows {
-    let columns = rows.first().map_or(1, Vec::len);
-    rounded(&rows.concat(), bits)
-        .chunks(columns)
-        .map(<[f64]>::to_vec)
+/// Rounded to 2^bits levels from the least to the largest value, zero included.
+fn rounded_in_range(values: &[f64], bits: u8) -> Row {
+    let low = values.iter().copied().fold(0.0, f64::min);
+    let high = values.iter().copied().fold(0.0, f64::max);
+    if bits >= 32 || low == high {
+        return values.to_vec();
+    }
+    let steps = f64::from((1_u32 << bits) - 1);
+    let step = (high - low) / steps;
+    let highest = (low / step).round_ties_even() + steps;
+    values
+        .iter()
+        .map(|value| (value / step).round_ties_even().min(highest) * step)
         .collect()
 }
 
