@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use pimento_hardware::{ElementwiseFunction, EmbeddingTable, OpKind, Workload};
+use pimento_hardware::{ElementwiseFunction, EmbeddingTable, OpKind, TableStorage, Workload};
 
 use crate::network::{
     Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode, SparseOperator,
@@ -78,6 +78,7 @@ impl Lowering<'_> {
             width,
             bits,
             lookups: 1,
+            storage: TableStorage::Rows,
         };
         let tables: Arc<[EmbeddingTable]> = table_rows.iter().map(table).collect();
         let op = self
