@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use pimento_hardware::{ElementwiseFunction, EmbeddingTable, OpKind, TableStorage, Workload};
+use pimento_hardware::{ElementwiseFunction, EmbeddingTable, OpKind, Workload};
 
 use crate::network::{
     Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode, SparseOperator,
@@ -71,16 +71,9 @@ impl Place {
 
 impl Lowering<'_> {
     fn gather(&mut self, table_rows: &[u64]) {
-        let width = self.network.embedding_dim as u16;
-        let bits = self.network.embedding_bits.min(32);
-        let table = |&rows: &u64| EmbeddingTable {
-            rows,
-            width,
-            bits,
-            lookups: 1,
-            storage: TableStorage::Rows,
-        };
-        let tables: Arc<[EmbeddingTable]> = table_rows.iter().map(table).collect();
+        let dim = self.network.embedding_dim;
+        let stored = |(field, &rows)| self.network.embedding(field).stored(rows, dim);
+        let tables: Arc<[EmbeddingTable]> = table_rows.iter().enumerate().map(stored).collect();
         let op = self
             .workload
             .push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);

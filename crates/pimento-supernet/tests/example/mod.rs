@@ -119,6 +119,7 @@ pub(crate) fn random_network(layer_norm: bool, bits: &[u8], rng: &mut ChaCha8Rng
         blocks,
         head_weight_bits: pick(bits, rng),
         embedding_bits: pick(bits, rng),
+        embeddings: Vec::new(),
         weight_scales: pick(&[WeightScales::Matrix, WeightScales::Column], rng),
     }
 }
