@@ -48,6 +48,25 @@ impl SearchSpace {
         space
     }
 
+    /// Every kind of table at every width, unrounded, widest first; none where fields have no choice.
+    pub fn table_menu(&self) -> Vec<FieldEmbedding> {
+        let Some(menus) = &self.embedding else {
+            return Vec::new();
+        };
+        let mut widths = menus.widths.clone();
+        widths.sort_unstable_by(|a, b| b.cmp(a));
+        let kinds = menus.tables.iter();
+        kinds
+            .flat_map(|&table| {
+                widths.iter().map(move |&width| FieldEmbedding {
+                    table,
+                    width,
+                    bits: 32,
+                })
+            })
+            .collect()
+    }
+
     /// For each field, every embedding that a network of this space may have, precisions aside;
     /// none where fields have no choice or are not known.
     pub fn embedding_choices(&self) -> Vec<Vec<FieldEmbedding>> {

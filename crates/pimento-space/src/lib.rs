@@ -36,7 +36,7 @@ pub use network::{
     WeightScales, dot_product_rows,
 };
 pub use path::PathSampler;
-pub use pimento_hardware::{EmbeddingTable, TableStorage};
+pub use pimento_hardware::{EmbeddingTable, TableStorage, cube_root};
 pub use size::SpaceSize;
 pub use space::SearchSpace;
 pub use space_file::{DenseOperatorKind, SpaceError};
