@@ -66,12 +66,12 @@ fn every_mistake_about_tables_has_its_message_and_place() {
     let good = include_str!("../../../search_spaces/compressed.toml");
     for (from, to, message) in [
         (
-            "\"qr-16\"",
+            "\"qr-4\"",
             "\"qr16\"",
             "`tables` has `\"qr16\"`, expected `full`, `hash-R` or `qr-C`",
         ),
-        ("\"qr-16\"", "\"qr-1\"", "with R and C from 2 to 65536"),
-        ("\"qr-16\"", "\"full\"", "`tables` lists `\"full\"` twice"),
+        ("\"qr-4\"", "\"qr-1\"", "with R and C from 2 to 65536"),
+        ("\"qr-4\"", "\"full\"", "`tables` lists `\"full\"` twice"),
         (
             "[4, 8, 16]\n\n",
             "[4, 32]\n\n",
@@ -105,18 +105,15 @@ fn every_mistake_about_tables_has_its_message_and_place() {
 fn choices_of_fields_are_counted_when_the_fields_are_known() {
     let space = SearchSpace::preset("compressed").unwrap();
     let text = space.describe().to_string();
-    assert!(
-        text.contains("full hash-4 hash-16 qr-4 qr-16 tt-4 tt-8"),
-        "{text}"
-    );
-    assert!(text.contains("times 84 for every field"), "{text}");
+    assert!(text.contains("full hash-4 qr-4 tt-8"), "{text}");
+    assert!(text.contains("times 48 for every field"), "{text}");
     let bound = space.for_tables(&[100, 200]);
-    assert_eq!(bound.size().total(), space.size().total() * 84_u32 * 84_u32);
+    assert_eq!(bound.size().total(), space.size().total() * 48_u32 * 48_u32);
     assert!(
         bound
             .describe()
             .to_string()
-            .contains("tables            7.06·10^3 = 7056")
+            .contains("tables            2.30·10^3 = 2304")
     );
     assert_eq!(bound.fingerprint(), space.fingerprint());
     let plain = SearchSpace::preset("quickstart").unwrap();
@@ -145,7 +142,7 @@ fn the_fingerprint_follows_what_shapes_the_weights() {
     let compressed = include_str!("../../../search_spaces/compressed.toml");
     assert_ne!(
         fingerprint(compressed),
-        fingerprint(&compressed.replace("\"tt-4\", ", ""))
+        fingerprint(&compressed.replace("\"qr-4\", ", ""))
     );
     assert_ne!(
         fingerprint(text),

@@ -172,14 +172,17 @@ impl Store {
         let tables = parts.iter().enumerate().map(|(index, part)| {
             let values = (part.rows * part.values) as usize;
             let parameter = match (shape.storage, index) {
-                // Remainders start as ones: the product has the deviation of the quotients.
-                (TableStorage::QuotientRemainder { .. }, 1) => Parameter::new(vec![1.0; values]),
+                (TableStorage::Rows, _) => random(values, deviation, seed, stream),
+                // Equal factors learn faster than quotients with remainders of one.
+                (TableStorage::QuotientRemainder { .. }, _) => {
+                    let stream = stream + TABLE_STREAMS * index as u64;
+                    random(values, deviation.sqrt(), seed, stream)
+                }
+                // A sum of rank² products of three: deviation rank · core³.
                 (TableStorage::TensorTrain { rank, .. }, _) => {
-                    // A sum of rank² products of three: deviation rank · core³.
                     let core = (deviation / f32::from(rank)).cbrt();
                     random(values, core, seed, stream + TABLE_STREAMS * index as u64)
                 }
-                _ => random(values, deviation, seed, stream),
             };
             Table {
                 row_values: part.values as usize,
@@ -199,7 +202,7 @@ impl Store {
         self.deviation = new;
         let factors = match self.shape.storage {
             TableStorage::Rows => [factor; 3],
-            TableStorage::QuotientRemainder { .. } => [factor, 1.0, 1.0],
+            TableStorage::QuotientRemainder { .. } => [factor.sqrt(); 3],
             TableStorage::TensorTrain { .. } => [factor.cbrt(); 3],
         };
         for (table, factor) in self.tables.iter_mut().zip(factors) {
