@@ -165,6 +165,112 @@ fn every_part_of_a_network_has_a_cost_by_precision() {
     }
 }
 
+/// The small space with a choice of table for every field.
+fn with_tables(bench: &Bench) {
+    let section = "[embedding]\ntables = [\"full\", \"hash-4\", \"qr-4\", \"tt-4\"]\n\
+                   widths = [4, 16]\n\n[precision]";
+    let space = program::SMALL_SPACE.replace("[precision]", section);
+    bench.write("small_space.toml", &space);
+}
+
+#[test]
+fn fields_have_tables_of_their_own_from_the_search_to_the_price() {
+    let bench = Bench::new();
+    with_tables(&bench);
+    let shown = bench.succeed(&["search", "search.toml", "--run", "a", "--threads", "1"]);
+    assert!(shown.contains("tables KiB"), "{shown}");
+    bench.succeed(&["search", "search.toml", "--run", "b", "--threads", "3"]);
+    let file = bench.read("a/pareto.json");
+    assert_eq!(file, bench.read("b/pareto.json"));
+    assert_eq!(bench.succeed(&["front", "a"]), shown);
+    let front: Value = serde_json::from_str(&file).unwrap();
+    let designs = front["designs"].as_array().unwrap();
+    for design in designs {
+        for part in ["genotype", "network"] {
+            let fields = design[part]["embeddings"].as_array().unwrap();
+            assert_eq!(fields.len(), 26, "{part}");
+        }
+        assert_eq!(design["network"]["embedding_bits"], 32);
+        assert!(design["embedding_bytes"].as_u64().unwrap() > 0);
+    }
+    let reference = &front["references"][0];
+    assert!(reference["embedding_bytes"].is_null() && reference["network"]["embeddings"].is_null());
+
+    let design = &designs[0];
+    bench.write("design.json", &design.to_string());
+    let cost: Value =
+        serde_json::from_str(&bench.succeed(&["cost", "design.json", "--json"])).unwrap();
+    assert_eq!(cost["summary"], design["cost"]);
+    let error = bench.fail(2, &["space", "export", "design.json"]);
+    assert!(
+        error.contains("NASRec's schema has full ones only"),
+        "{error}"
+    );
+    let mut wrong = design.clone();
+    wrong["network"]["embeddings"][3]["table"] = "qr-1".into();
+    bench.write("wrong.json", &wrong.to_string());
+    let error = bench.fail(2, &["cost", "wrong.json"]);
+    assert!(
+        error.contains("there is no table `qr-1`, expected `full`"),
+        "{error}"
+    );
+    wrong["network"]["embeddings"] =
+        Value::Array(Vec::from([wrong["network"]["embeddings"][0].clone()]));
+    bench.write("wrong.json", &wrong.to_string());
+    let error = bench.fail(2, &["cost", "wrong.json"]);
+    assert!(error.contains("`embeddings` has 1 entries"), "{error}");
+
+    let retrained = bench.succeed(&["retrain", "a", "--seeds", "2", "--epochs", "0.2"]);
+    assert!(retrained.contains('±'), "{retrained}");
+    let sampled: Value =
+        serde_json::from_str(&bench.succeed(&["space", "sample", "compressed", "--rows", "100"]))
+            .unwrap();
+    assert_eq!(
+        sampled["network"]["embeddings"].as_array().unwrap().len(),
+        26
+    );
+    bench.write("sampled.json", &sampled.to_string());
+    bench.succeed(&["cost", "sampled.json"]);
+}
+
+#[test]
+fn every_kind_of_table_has_bytes_and_a_log_loss() {
+    let bench = Bench::new();
+    let error = bench.fail(2, &["tables", "search.toml", "--run", "plain"]);
+    assert!(error.contains("no section `[embedding]`"), "{error}");
+    with_tables(&bench);
+    let command = [
+        "tables",
+        "search.toml",
+        "--run",
+        "a",
+        "--networks",
+        "3",
+        "--seeds",
+        "1",
+    ];
+    let shown = bench.succeed(&command);
+    assert!(
+        shown.contains("hash-4") && shown.contains("trained alone"),
+        "{shown}"
+    );
+    let rows: Value = serde_json::from_str(&bench.read("a/tables.json")).unwrap();
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), 8);
+    let bytes = |row: &Value| row["bytes"].as_u64().unwrap();
+    assert_eq!(rows[0]["supernet"]["mean"], 0.0);
+    for pair in rows.chunks(2) {
+        assert!(
+            bytes(&pair[1]) < bytes(&pair[0]),
+            "narrower tables are smaller: {shown}"
+        );
+        assert!(
+            bytes(&pair[0]) <= bytes(&rows[0]),
+            "none is larger than full ones: {shown}"
+        );
+    }
+}
+
 #[test]
 fn a_ranking_has_every_sampler_and_head_and_repeats() {
     let bench = Bench::new();

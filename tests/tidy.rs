@@ -149,7 +149,13 @@ fn the_documents_that_the_readme_promises_exist() {
 #[test]
 fn the_documents_name_every_key_of_the_shipped_files() {
     let docs = fs::read_to_string(root().join("docs/search-space.md")).unwrap();
-    for name in ["quickstart", "nasrec-small", "nasrec-full", "autorac"] {
+    for name in [
+        "quickstart",
+        "nasrec-small",
+        "nasrec-full",
+        "autorac",
+        "compressed",
+    ] {
         let path = root().join("search_spaces").join(format!("{name}.toml"));
         let space: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
         let sections = space.values().filter_map(toml::Value::as_table);

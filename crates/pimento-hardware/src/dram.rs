@@ -1,5 +1,6 @@
 //! Embedding gather on DRAM, with and without processing units near the banks.
 
+mod demand;
 mod gather;
 mod standard;
 

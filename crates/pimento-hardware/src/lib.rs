@@ -19,4 +19,6 @@ pub use reram::{
     AdcCost, CellPreset, ChipTotals, CrossbarMapping, PresetError, ReramPreset, Wires,
     adc_regression, lossless_adc_bits, map_matrix,
 };
-pub use workload::{ElementwiseFunction, EmbeddingTable, Op, OpKind, Workload};
+pub use workload::{
+    ElementwiseFunction, EmbeddingTable, Op, OpKind, StoredTable, TableStorage, Workload, cube_root,
+};

@@ -9,6 +9,9 @@ use crate::{
     workload::{OpKind, Workload},
 };
 
+/// Widest fixed-point format of the chip's lanes.
+const MAX_BITS: u8 = 16;
+
 /// Prices networks whose matrices lie on a ReRAM chip and whose embedding tables lie in DRAM.
 ///
 /// The chip is sized to the network: as many tiles as its matrices need. An inference takes as long
@@ -80,16 +83,8 @@ impl PimCostModel {
             .map(|op| match &op.kind {
                 OpKind::EmbeddingGather { tables } => {
                     let gather = Gather::new(standard, &hardware.memory, tables);
-                    let mut energy = gather.energy_pj;
                     let surplus = active_surplus_mw(standard, &hardware.memory);
-                    energy.add(Component::DramBackground, surplus * gather.interval_ns);
-                    OpWork {
-                        latency_ns: gather.latency_ns,
-                        interval_ns: gather.interval_ns,
-                        energy_pj: energy,
-                        violation: gather.violation,
-                        ..OpWork::default()
-                    }
+                    gather_work(&gather, surplus, chip)
                 }
                 kind => chip.work(kind),
             })
@@ -230,6 +225,31 @@ impl Priced {
         })
         .collect()
     }
+}
+
+/// The work of a gather: the memory's, and what the host combines on the lanes of a tile. Ranks take
+/// `surplus_mw` above standby meanwhile.
+fn gather_work(gather: &Gather, surplus_mw: f64, chip: &Chip<'_>) -> OpWork {
+    let mut work = OpWork {
+        latency_ns: gather.latency_ns,
+        interval_ns: gather.interval_ns,
+        energy_pj: gather.energy_pj,
+        violation: gather.violation,
+        ..OpWork::default()
+    };
+    work.energy_pj
+        .add(Component::DramBackground, surplus_mw * gather.interval_ns);
+    if gather.host.macs > 0.0 {
+        let combining = chip.work(&OpKind::DynamicProduct {
+            macs: gather.host.macs as u64,
+            outputs: gather.host.values as u32,
+            activation_bits: gather.host.widest.min(MAX_BITS),
+        });
+        work.latency_ns += combining.latency_ns;
+        work.interval_ns = work.interval_ns.max(combining.interval_ns);
+        work.energy_pj.add_all(&combining.energy_pj);
+    }
+    work
 }
 
 /// When each operator starts, and when the last one ends.

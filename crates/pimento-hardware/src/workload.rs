@@ -1,8 +1,12 @@
 //! What a network asks of hardware: a graph of operators with all shapes and precisions known.
 
+mod embedding;
+
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+
+pub use embedding::{EmbeddingTable, StoredTable, TableStorage, cube_root};
 
 /// A directed acyclic graph of operators for the inference of one sample, in a topological order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -93,19 +97,6 @@ pub enum ElementwiseFunction {
     Multiply,
     /// e^x and the division by the sum, per element of a softmax.
     Softmax,
-}
-
-/// The shape of one embedding table and how often a sample reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct EmbeddingTable {
-    /// Rows.
-    pub rows: u64,
-    /// Values in a row.
-    pub width: u16,
-    /// Bits of a value.
-    pub bits: u8,
-    /// Rows read per sample.
-    pub lookups: u16,
 }
 
 impl Workload {

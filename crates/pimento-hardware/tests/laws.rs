@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pimento_hardware::{
     ChipDesign, CostModel, ElementwiseFunction, EmbeddingTable, Hardware, MemoryDesign,
-    MemoryStandard, OpKind, PimCostModel, PimLevel, Readout, Workload,
+    MemoryStandard, OpKind, PimCostModel, PimLevel, Readout, TableStorage, Workload, cube_root,
 };
 use proptest::prelude::*;
 
@@ -75,6 +75,45 @@ fn digital() -> impl Strategy<Value = OpKind> {
     ]
 }
 
+prop_compose! {
+    fn table()(
+        rows in 1..2_000_000_u64, width in 1..=64_u16, bits in prop::sample::select(vec![4, 8, 16, 32]),
+        storage in prop_oneof![
+            Just(TableStorage::Rows),
+            (2..64_u32).prop_map(|collisions| TableStorage::QuotientRemainder { collisions }),
+            (1..=16_u16).prop_map(|rank| TableStorage::TensorTrain { rank, dims: [0; 3] }),
+        ],
+    ) -> EmbeddingTable {
+        // Outer axes of at least `width` values: a cube, its first axis cut.
+        let side = cube_root(u64::from(width)) as u16;
+        let storage = match storage {
+            TableStorage::TensorTrain { rank, .. } => TableStorage::TensorTrain {
+                rank,
+                dims: [width.div_ceil(side * side), side, side],
+            },
+            other => other,
+        };
+        EmbeddingTable { rows, width, bits, lookups: 1, storage }
+    }
+}
+
+/// A gather alone.
+fn gather(tables: Vec<EmbeddingTable>) -> Workload {
+    let mut workload = Workload::with_capacity(1);
+    let tables = tables.into();
+    workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
+    workload
+}
+
+/// Energy of a component.
+fn component(workload: &Workload, hardware: &Hardware, name: &str) -> f64 {
+    let cost = PimCostModel::isaac().cost(workload, hardware);
+    let mut parts = cost.breakdown.components.iter();
+    parts
+        .find(|part| part.component == name)
+        .map_or(0.0, |part| part.energy_pj)
+}
+
 fn ops() -> impl Strategy<Value = Vec<OpKind>> {
     prop::collection::vec(prop_oneof![matrix(), digital()], 0..8)
 }
@@ -86,6 +125,7 @@ fn workload(ops: &[OpKind]) -> Workload {
         width: 16,
         bits: 8,
         lookups: 1,
+        storage: TableStorage::Rows,
     };
     let tables: Arc<[EmbeddingTable]> = vec![table; 26].into();
     let mut workload = Workload::with_capacity(ops.len() + 1);
@@ -183,6 +223,50 @@ proptest! {
     }
 
     #[test]
+    fn compressed_tables_that_save_values_never_need_more_capacity(table in table()) {
+        let full = EmbeddingTable { storage: TableStorage::Rows, ..table };
+        let stored = table.storage.stored_values(table.rows, u64::from(table.width));
+        prop_assume!(stored <= table.rows * u64::from(table.width));
+        prop_assert!(table.bytes() <= full.bytes());
+        // Terabytes of it: the violation is proportional to what is stored.
+        let copies = |table: EmbeddingTable| vec![table; 4096];
+        let violation = |table| {
+            PimCostModel::isaac().summary(&gather(copies(table)), &Hardware::naive()).violation
+        };
+        prop_assert!(violation(table) <= violation(full));
+    }
+
+    #[test]
+    fn units_never_send_more_over_the_channel_than_the_host_reads(
+        hardware in hardware(), tables in prop::collection::vec(table(), 1..30),
+    ) {
+        let workload = gather(tables);
+        let host = Hardware {
+            memory: MemoryDesign { pim_level: PimLevel::Host, ..hardware.memory },
+            ..hardware
+        };
+        let io = |hardware: &Hardware| component(&workload, hardware, "dram_io");
+        prop_assert!(io(&hardware) <= io(&host));
+    }
+
+    #[test]
+    fn another_table_never_costs_less(
+        hardware in hardware(), tables in prop::collection::vec(table(), 1..10), extra in table(),
+    ) {
+        let model = PimCostModel::isaac();
+        let before = model.cost(&gather(tables.clone()), &hardware);
+        let mut more = tables;
+        more.push(extra);
+        let after = model.cost(&gather(more), &hardware);
+        let reads = |cost: &pimento_hardware::Cost| {
+            let mut parts = cost.breakdown.components.iter();
+            parts.find(|part| part.component == "dram_activate").map_or(0.0, |part| part.energy_pj)
+        };
+        prop_assert!(reads(&after) > reads(&before));
+        prop_assert!(after.summary.violation >= before.summary.violation);
+    }
+
+    #[test]
     fn finer_units_never_gather_slower(hardware in hardware()) {
         let model = PimCostModel::isaac();
         let latency = |pim_level| {
@@ -201,6 +285,7 @@ fn tables_beyond_the_capacity_are_a_violation_with_a_size() {
             width: 16,
             bits: 32,
             lookups: 1,
+            storage: TableStorage::Rows,
         };
         let tables: Arc<[EmbeddingTable]> = vec![table].into();
         let mut workload = Workload::with_capacity(1);

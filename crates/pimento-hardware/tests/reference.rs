@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use pimento_hardware::{
-    CostModel, DramStandard, Hardware, MemoryStandard, OpKind, PimCostModel, PimLevel, ReramPreset,
-    Workload, adc_regression, map_matrix,
+    CostModel, DramStandard, EmbeddingTable, Hardware, MemoryStandard, OpKind, PimCostModel,
+    PimLevel, ReramPreset, TableStorage, Workload, adc_regression, map_matrix,
 };
 use serde_json::Value;
 
@@ -100,6 +100,71 @@ fn worked_example_of_one_layer() {
     assert_close(latency, 900.0 + 2.0 + 32.0 + 5.0, 1e-9, "latency");
     assert_eq!(cost.breakdown.ops[0].crossbars, 32);
     assert_close(cost.breakdown.ops[0].utilisation, 1.0, 1e-12, "utilisation");
+}
+
+/// A table of 1000 rows of 16 values of 32 bits on HBM2, worked by hand. In full: one row of one
+/// burst. Quotient and remainder at 4 collisions: two rows of one burst, 250 + 4 stored; 16
+/// products. Tensor train of rank 8: slices of 32, 128 and 16 values are 2, 8 and 1 bursts; 640
+/// multiply–accumulates are 10 cycles of 64 lanes.
+#[test]
+fn worked_example_of_compressed_tables() {
+    let (model, mut hardware) = (PimCostModel::isaac(), Hardware::naive());
+    hardware.memory.standard = MemoryStandard::Hbm2;
+    let price = |storage: TableStorage, level: PimLevel| {
+        let mut hardware = hardware;
+        hardware.memory.pim_level = level;
+        let table = EmbeddingTable {
+            rows: 1000,
+            width: 16,
+            bits: 32,
+            lookups: 1,
+            storage,
+        };
+        let mut workload = Workload::with_capacity(1);
+        let tables = vec![table].into();
+        workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
+        let cost = model.cost(&workload, &hardware);
+        let energy = |name: &str| {
+            let mut components = cost.breakdown.components.iter();
+            let found = components.find(|part| part.component == name);
+            found.map_or(0.0, |part| part.energy_pj)
+        };
+        let (io, activate) = (energy("dram_io"), energy("dram_activate"));
+        (table.bytes(), cost.summary.latency_ns, io, activate)
+    };
+    let remainder = TableStorage::QuotientRemainder { collisions: 4 };
+    let train = TableStorage::TensorTrain {
+        rank: 8,
+        dims: [4, 2, 2],
+    };
+    let io = 512.0 * 0.8;
+    let energies = DramStandard::preset(MemoryStandard::Hbm2).energies();
+    let bytes = [64_000.0, 16_256.0, 7040.0];
+    let reads = [(1.0, 1.0), (2.0, 2.0), (3.0, 11.0)];
+    for (index, storage) in [TableStorage::Rows, remainder, train]
+        .into_iter()
+        .enumerate()
+    {
+        let (stored, _, host_io, activate) = price(storage, PimLevel::Host);
+        assert_eq!(stored, bytes[index]);
+        let (rows, bursts) = reads[index];
+        assert_close(host_io, bursts * io, 1e-12, "bursts to the host");
+        assert_close(activate, rows * energies.activate_pj, 1e-12, "rows read");
+        let (_, _, unit_io, _) = price(storage, PimLevel::Bank);
+        assert_close(unit_io, io, 1e-12, "one combined row");
+    }
+    // tRCD + CL + burst, then rows at the four-activate window of 7.5 cycles, with refresh; the
+    // 11 bursts of the train need 22 bus cycles, less than three windows.
+    let refresh = 1.0 - 260.0 / 3900.0;
+    let latency = |storage, level| price(storage, level).1;
+    let host = latency(TableStorage::Rows, PimLevel::Host);
+    assert_close(host, 30.0 + 7.5 / refresh, 1e-12, "full");
+    let host = latency(remainder, PimLevel::Host);
+    assert_close(host, 30.0 + 15.0 / refresh + 1.0, 1e-12, "16 products");
+    let host = latency(train, PimLevel::Host);
+    assert_close(host, 30.0 + 22.5 / refresh + 10.0, 1e-12, "640 MACs");
+    let unit = latency(remainder, PimLevel::BankGroup);
+    assert_close(unit, 30.0 + 15.0 / refresh + 4.0, 1e-12, "4 per cycle");
 }
 
 /// DRAMsim3 (umd-memsys/DRAMsim3, `InitPowerParams`): pJ of a command, mW of a rank.

@@ -23,6 +23,30 @@ pub enum NetworkError {
         /// Its value.
         bits: u8,
     },
+    /// Embeddings of some fields only.
+    #[error("`embeddings` has {found} entries, expected none or one per field: {fields}")]
+    Embeddings {
+        /// Entries.
+        found: usize,
+        /// Fields.
+        fields: usize,
+    },
+    /// A row wider than the network's, or without values.
+    #[error("`embeddings`: field {field} has `width` {width}, expected 1 to {embedding_dim}")]
+    EmbeddingWidth {
+        /// The field, from 0.
+        field: usize,
+        /// Its width.
+        width: usize,
+        /// The network's.
+        embedding_dim: usize,
+    },
+    /// Two precisions for the same rows.
+    #[error("`embedding_bits` is {bits}, expected 32 where `embeddings` has bits per field")]
+    EmbeddingBits {
+        /// Bits beside those of the fields.
+        bits: u8,
+    },
     /// Positions do not ascend from 1.
     #[error("block {position} stands after block {before}: positions must ascend from 1")]
     Order {
@@ -63,6 +87,7 @@ impl Network {
         size("embedding_dim", self.embedding_dim)?;
         bits("head_weight_bits", self.head_weight_bits)?;
         bits("embedding_bits", self.embedding_bits)?;
+        self.check_embeddings()?;
         let mut before = 0;
         for block in &self.blocks {
             let position = block.position;
@@ -71,6 +96,33 @@ impl Network {
             }
             before = position;
             self.check_block(block)?;
+        }
+        Ok(())
+    }
+
+    fn check_embeddings(&self) -> Result<(), NetworkError> {
+        let (found, fields) = (self.embeddings.len(), self.input.fields);
+        if found == 0 {
+            return Ok(());
+        }
+        if found != fields {
+            return Err(NetworkError::Embeddings { found, fields });
+        }
+        if self.embedding_bits != 32 {
+            let bits = self.embedding_bits;
+            return Err(NetworkError::EmbeddingBits { bits });
+        }
+        let embedding_dim = self.embedding_dim;
+        for (field, embedding) in self.embeddings.iter().enumerate() {
+            bits("bits", embedding.bits)?;
+            let width = embedding.width;
+            if !(1..=embedding_dim).contains(&width) {
+                return Err(NetworkError::EmbeddingWidth {
+                    field,
+                    width,
+                    embedding_dim,
+                });
+            }
         }
         Ok(())
     }
@@ -150,5 +202,54 @@ fn bits(field: &'static str, bits: u8) -> Result<(), NetworkError> {
         Ok(())
     } else {
         Err(NetworkError::Bits { field, bits })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        embedding::FieldEmbedding,
+        network::{ActivationRange, InputShape, Network, WeightScales},
+    };
+
+    fn check(change: impl FnOnce(&mut Network), expected: &str) {
+        let mut network = Network {
+            input: InputShape {
+                dense_dim: 1,
+                fields: 2,
+            },
+            embedding_dim: 16,
+            layer_norm: false,
+            blocks: Vec::new(),
+            head_weight_bits: 8,
+            embedding_bits: 32,
+            embeddings: vec![FieldEmbedding::full(8, 4); 2],
+            weight_scales: WeightScales::Matrix,
+            activation_range: ActivationRange::Symmetric,
+        };
+        assert_eq!(network.validate(), Ok(()));
+        change(&mut network);
+        let message = network.validate().map_err(|error| error.to_string());
+        assert_eq!(message, Err(expected.to_owned()));
+    }
+
+    #[test]
+    fn embeddings_that_cannot_be_are_refused() {
+        check(
+            |network| network.embeddings.truncate(1),
+            "`embeddings` has 1 entries, expected none or one per field: 2",
+        );
+        check(
+            |network| network.embeddings[1].width = 17,
+            "`embeddings`: field 1 has `width` 17, expected 1 to 16",
+        );
+        check(
+            |network| network.embeddings[0].bits = 1,
+            "`bits` is 1, expected 2 to 16, or 32 for no quantisation",
+        );
+        check(
+            |network| network.embedding_bits = 8,
+            "`embedding_bits` is 8, expected 32 where `embeddings` has bits per field",
+        );
     }
 }

@@ -21,7 +21,14 @@ pub struct Design {
 
 impl SearchSpace {
     /// The design that a genotype of this space codes, for inputs of this shape.
+    ///
+    /// # Panics
+    /// If the genotype was drawn for another number of fields.
     pub fn decode(&self, genotype: &Genotype, input: InputShape) -> Design {
+        assert!(
+            [0, input.fields].contains(&genotype.embeddings.len()),
+            "fields that have tables are those of the input"
+        );
         let network = Network {
             input,
             embedding_dim: self.network.embedding_dim,
@@ -29,6 +36,7 @@ impl SearchSpace {
             blocks: live_blocks(&genotype.blocks),
             head_weight_bits: genotype.head_weight_bits,
             embedding_bits: genotype.embedding_bits,
+            embeddings: genotype.embeddings.clone(),
             weight_scales: self.precision.weight_scales,
             activation_range: self.precision.activation_range,
         };

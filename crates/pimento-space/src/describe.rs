@@ -64,15 +64,42 @@ impl fmt::Display for SpaceDescription<'_> {
             "  activation range  {:?}",
             precision.activation_range
         )?;
+        if let Some(menus) = &space.embedding {
+            let kinds: Vec<String> = menus.tables.iter().map(ToString::to_string).collect();
+            writeln!(
+                formatter,
+                "  tables per field  {}, widths {:?}, bits {:?}: {} choices",
+                kinds.join(" "),
+                menus.widths,
+                menus.bits,
+                menus.choices_per_field()
+            )?;
+        }
         for (name, count) in [
             ("networks", &size.networks),
             ("weight precisions", &size.weight_precisions),
             ("other precisions", &size.other_precisions),
+            ("tables", &size.embeddings),
             ("hardware", &size.hardware),
             ("co-designs", &size.total()),
         ] {
+            if name == "tables"
+                && space
+                    .embedding
+                    .as_ref()
+                    .is_none_or(|menus| !menus.has_fields())
+            {
+                continue;
+            }
             writeln!(formatter, "  {name:<17} {} = {count}", power_of_ten(count))?;
         }
-        Ok(())
+        match &space.embedding {
+            Some(menus) if !menus.has_fields() => writeln!(
+                formatter,
+                "                    times {} for every field",
+                menus.choices_per_field()
+            ),
+            _ => Ok(()),
+        }
     }
 }

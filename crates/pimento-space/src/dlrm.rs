@@ -44,6 +44,7 @@ pub fn dlrm_shaped(input: InputShape) -> Network {
         ],
         head_weight_bits: BITS,
         embedding_bits: BITS,
+        embeddings: Vec::new(),
         weight_scales: WeightScales::Matrix,
         activation_range: ActivationRange::Symmetric,
     }

@@ -4,12 +4,13 @@ use pimento_hardware::Hardware;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    embedding::FieldEmbedding,
     network::{DenseNode, SparseNode, SparseOperator},
     space_file::DenseOperatorKind,
 };
 
 /// A canonical code of a design: genes that nothing depends on are absent, lists are sorted, the
-/// operands of Sum ascend. Two genotypes are equal exactly if they code the same design.
+/// operands of Sum ascend, tables that save nothing are full. Two genotypes are equal exactly if they code the same design.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Genotype {
@@ -17,8 +18,11 @@ pub struct Genotype {
     pub blocks: Vec<BlockGenes>,
     /// Bits of the head's weights.
     pub head_weight_bits: u8,
-    /// Bits of the embedding rows.
+    /// Bits of the embedding rows; 32 where fields have their own.
     pub embedding_bits: u8,
+    /// The tables of the fields; none where all are full and share one precision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub embeddings: Vec<FieldEmbedding>,
     /// The hardware.
     pub hardware: Hardware,
 }

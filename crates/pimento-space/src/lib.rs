@@ -8,6 +8,8 @@ mod check;
 mod decode;
 mod describe;
 mod dlrm;
+mod embedding;
+mod embedding_menus;
 mod genotype;
 mod handcrafted;
 mod layers;
@@ -24,6 +26,7 @@ pub use check::NetworkError;
 pub use decode::Design;
 pub use describe::SpaceDescription;
 pub use dlrm::dlrm_shaped;
+pub use embedding::{FieldEmbedding, TableKind, UnknownTable};
 pub use genotype::{BlockGenes, Genotype};
 pub use handcrafted::{Handcrafted, Hidden, Tower, TowerMatrix};
 pub use layers::{Layer, LayerShape};
@@ -33,6 +36,7 @@ pub use network::{
     SparseOperator, WeightScales, dot_product_rows,
 };
 pub use path::PathSampler;
+pub use pimento_hardware::{EmbeddingTable, TableStorage, cube_root};
 pub use size::SpaceSize;
 pub use space::SearchSpace;
 pub use space_file::{DenseOperatorKind, SpaceError};

@@ -71,15 +71,9 @@ impl Place {
 
 impl Lowering<'_> {
     fn gather(&mut self, table_rows: &[u64]) {
-        let width = self.network.embedding_dim as u16;
-        let bits = self.network.embedding_bits.min(32);
-        let table = |&rows: &u64| EmbeddingTable {
-            rows,
-            width,
-            bits,
-            lookups: 1,
-        };
-        let tables: Arc<[EmbeddingTable]> = table_rows.iter().map(table).collect();
+        let dim = self.network.embedding_dim;
+        let stored = |(field, &rows)| self.network.embedding(field).stored(rows, dim);
+        let tables: Arc<[EmbeddingTable]> = table_rows.iter().enumerate().map(stored).collect();
         let op = self
             .workload
             .push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);

@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::{
     canonical::canonical_blocks,
     decode::live_blocks,
+    embedding::{FieldEmbedding, TableKind},
     genotype::{BlockGenes, RawBlock},
     network::{
         ActivationRange, Block, DenseOperator, InputShape, Network, SparseOperator, WeightScales,
@@ -129,6 +130,18 @@ pub enum NasrecError {
         /// The width.
         found: usize,
     },
+    /// A field whose table is compressed, or narrower than the others.
+    #[error(
+        "field {field} has a table `{table}` of width {width}, NASRec's schema has full ones only"
+    )]
+    Table {
+        /// The field, from 0.
+        field: usize,
+        /// The kind of its table.
+        table: TableKind,
+        /// Its width.
+        width: usize,
+    },
     /// A network that the schema cannot say, such as one whose two operators of a block read
     /// different sparse tensors.
     #[error("the network has no form in NASRec's schema")]
@@ -172,6 +185,17 @@ impl NasrecNetwork {
                 found: network.embedding_dim,
             });
         }
+        let is_plain = |embedding: &FieldEmbedding| {
+            embedding.table == TableKind::Full && embedding.width == EMBEDDING_DIM
+        };
+        if let Some(field) = network.embeddings.iter().position(|table| !is_plain(table)) {
+            let FieldEmbedding { table, width, .. } = network.embeddings[field];
+            return Err(NasrecError::Table {
+                field,
+                table,
+                width,
+            });
+        }
         let config = Config::of(network);
         let blocks = network.last_tensor();
         let (micro, connections) = (1..=blocks)
@@ -190,6 +214,7 @@ impl NasrecNetwork {
             layer_norm: false,
             weight_scales: WeightScales::Matrix,
             activation_range: ActivationRange::Symmetric,
+            embeddings: Vec::new(),
             ..network.at_precision(32)
         };
         if nasrec.to_network(network.input, 32) == plain {
@@ -222,6 +247,7 @@ impl NasrecNetwork {
             blocks: live_blocks(&self.genes(bits)),
             head_weight_bits: bits,
             embedding_bits: bits,
+            embeddings: Vec::new(),
             weight_scales: WeightScales::Matrix,
             activation_range: ActivationRange::Symmetric,
         }

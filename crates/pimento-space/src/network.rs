@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::embedding::FieldEmbedding;
+
 /// A live network. Tensor 0 is the raw input, tensor `b` the output of the block at position `b`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,8 +20,11 @@ pub struct Network {
     pub blocks: Vec<Block>,
     /// Precision of the head's weights; 32 means not quantised.
     pub head_weight_bits: u8,
-    /// Precision of the embedding rows; 32 means not quantised.
+    /// Precision of the embedding rows; 32 means not quantised, or that fields have their own.
     pub embedding_bits: u8,
+    /// The embedding of every field; none where all have full tables at `embedding_bits`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub embeddings: Vec<FieldEmbedding>,
     /// What shares a scale when weights are rounded.
     #[serde(default, skip_serializing_if = "WeightScales::is_per_matrix")]
     pub weight_scales: WeightScales,
@@ -185,7 +190,13 @@ impl Network {
     #[must_use]
     pub fn at_precision(&self, bits: u8) -> Self {
         let mut network = self.clone();
-        (network.head_weight_bits, network.embedding_bits) = (bits, bits);
+        network.head_weight_bits = bits;
+        if network.embeddings.is_empty() {
+            network.embedding_bits = bits;
+        }
+        for embedding in &mut network.embeddings {
+            embedding.bits = bits;
+        }
         for block in &mut network.blocks {
             (block.merger_weight_bits, block.activation_bits) = (bits, bits);
             if let Some(node) = &mut block.dense {
@@ -196,6 +207,12 @@ impl Network {
             }
         }
         network
+    }
+
+    /// What field `field` stores.
+    pub fn embedding(&self, field: usize) -> FieldEmbedding {
+        let full = FieldEmbedding::full(self.embedding_dim, self.embedding_bits);
+        self.embeddings.get(field).copied().unwrap_or(full)
     }
 
     /// The block at a position, if it is live.

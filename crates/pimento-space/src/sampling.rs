@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     canonical::{canonical_blocks, outputs_read},
+    embedding::FieldEmbedding,
     genotype::{BlockGenes, Genotype, RawBlock},
     network::DenseOperator,
     space::{HardwareMenus, SearchSpace},
@@ -49,8 +50,8 @@ impl SearchSpace {
         mutant
     }
 
-    /// A genotype whose blocks come whole from one parent or the other, and whose hardware does
-    /// too, so that what fits together stays together. Genes that come alive are drawn anew.
+    /// A genotype whose blocks and fields come whole from one parent or the other, and whose
+    /// hardware does too, so that what fits together stays together. Genes that come alive are drawn anew.
     pub fn crossover(&self, a: &Genotype, b: &Genotype, rng: &mut ChaCha8Rng) -> Genotype {
         let (one, other) = (self.revive(a, rng), self.revive(b, rng));
         let blocks: Vec<RawBlock> = one
@@ -63,15 +64,27 @@ impl SearchSpace {
             head_weight_bits: pick().head_weight_bits,
             embedding_bits: pick().embedding_bits,
             hardware: pick().hardware,
+            embeddings: (0..a.embeddings.len())
+                .map(|field| pick().embeddings[field])
+                .collect(),
         };
         self.genotype(&blocks, globals)
     }
 
     pub(crate) fn genotype(&self, blocks: &[RawBlock], globals: Globals) -> Genotype {
+        let embeddings = self
+            .embedding
+            .as_ref()
+            .map_or_else(Vec::new, |menus| menus.canonical(&globals.embeddings));
         Genotype {
             blocks: canonical_blocks(blocks, self.network.embedding_dim),
             head_weight_bits: globals.head_weight_bits,
-            embedding_bits: globals.embedding_bits,
+            embedding_bits: if embeddings.is_empty() {
+                globals.embedding_bits
+            } else {
+                32
+            },
+            embeddings,
             hardware: globals.hardware,
         }
     }
@@ -101,6 +114,10 @@ impl SearchSpace {
             head_weight_bits: pick(&self.precision.head_weight_bits, rng),
             embedding_bits: pick(&self.precision.embedding_bits, rng),
             hardware: self.hardware.sample(rng),
+            embeddings: self
+                .embedding
+                .as_ref()
+                .map_or_else(Vec::new, |menus| menus.sample(rng)),
         }
     }
 
@@ -127,10 +144,15 @@ impl SearchSpace {
             .collect()
     }
 
-    /// Draws one gene anew: of a block, or, as often as one block's, of the hardware or the global
-    /// precisions.
+    /// Draws one gene anew: of a block; as often as one block's, of the hardware or the global
+    /// precisions; and as often as all blocks', of a field where fields have choices.
     fn mutate_gene(&self, blocks: &mut [RawBlock], globals: &mut Globals, rng: &mut ChaCha8Rng) {
-        let index = rng.random_range(0..=blocks.len());
+        let fields = self.embedding.as_ref().filter(|menus| menus.has_fields());
+        let field_share = if fields.is_some() { blocks.len() } else { 0 };
+        let index = rng.random_range(0..=blocks.len() + field_share);
+        if let (Some(menus), true) = (fields, index > blocks.len()) {
+            return menus.redraw(&mut globals.embeddings, rng);
+        }
         let Some(block) = blocks.get_mut(index) else {
             match rng.random_range(0..self.hardware.gene_count() + 2) {
                 0 => globals.head_weight_bits = pick(&self.precision.head_weight_bits, rng),
@@ -213,6 +235,7 @@ pub(crate) struct Globals {
     head_weight_bits: u8,
     embedding_bits: u8,
     hardware: Hardware,
+    embeddings: Vec<FieldEmbedding>,
 }
 
 impl Globals {
@@ -221,6 +244,7 @@ impl Globals {
             head_weight_bits: genotype.head_weight_bits,
             embedding_bits: genotype.embedding_bits,
             hardware: genotype.hardware,
+            embeddings: genotype.embeddings.clone(),
         }
     }
 }
@@ -283,6 +307,7 @@ pub(crate) fn connections(position: usize, count: usize, rng: &mut impl Rng) -> 
     chosen
 }
 
-fn pick<T: Copy>(menu: &[T], rng: &mut impl Rng) -> T {
+/// One of the values of a menu.
+pub(crate) fn pick<T: Copy>(menu: &[T], rng: &mut impl Rng) -> T {
     menu[rng.random_range(0..menu.len())]
 }

@@ -2,7 +2,7 @@
 
 use num_bigint::BigUint;
 
-use crate::space::SearchSpace;
+use crate::{embedding_menus::EmbeddingMenus, space::SearchSpace};
 
 /// Exact numbers of genotypes before dead and ignored genes are dropped, as spaces are counted in
 /// the literature.
@@ -12,8 +12,10 @@ pub struct SpaceSize {
     pub networks: BigUint,
     /// Weight precisions of a network: dense, sparse and merger bits of every block.
     pub weight_precisions: BigUint,
-    /// Other precisions: activations of every block, head, embeddings.
+    /// Other precisions: activations of every block, head, embeddings that share one.
     pub other_precisions: BigUint,
+    /// Tables, widths and precisions of all fields; 1 where fields have no choice or are not known.
+    pub embeddings: BigUint,
     /// Hardware designs.
     pub hardware: BigUint,
 }
@@ -21,7 +23,11 @@ pub struct SpaceSize {
 impl SpaceSize {
     /// Co-designs.
     pub fn total(&self) -> BigUint {
-        &self.networks * &self.weight_precisions * &self.other_precisions * &self.hardware
+        &self.networks
+            * &self.weight_precisions
+            * &self.other_precisions
+            * &self.embeddings
+            * &self.hardware
     }
 
     /// The total as a power of ten, for example `8.07·10^43`.
@@ -55,14 +61,17 @@ impl SearchSpace {
         ]);
         let blocks = network.blocks as u32;
         let activations = BigUint::from(precision.activation_bits.len()).pow(blocks);
-        let globals = product([
-            precision.head_weight_bits.len(),
-            precision.embedding_bits.len(),
-        ]);
+        let embedding = self.embedding.as_ref();
+        let shared_bits = match embedding {
+            Some(_) => 1,
+            None => precision.embedding_bits.len(),
+        };
+        let globals = product([precision.head_weight_bits.len(), shared_bits]);
         SpaceSize {
             networks,
             weight_precisions: weights.pow(blocks),
             other_precisions: activations * globals,
+            embeddings: embedding.map_or_else(|| BigUint::from(1_u8), EmbeddingMenus::size),
             hardware: self.hardware_size(),
         }
     }

@@ -3,6 +3,7 @@
 use pimento_hardware::{MemoryStandard, PimLevel, Readout};
 
 use crate::{
+    embedding_menus::EmbeddingMenus,
     network::{ActivationRange, SparseOperator, WeightScales},
     space_file::{
         DenseOperatorKind, HardwareSection, PrecisionSection, SpaceError, SpaceFile, menu, number,
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// The built-in spaces.
-const PRESETS: [(&str, &str); 5] = [
+const PRESETS: [(&str, &str); 6] = [
     (
         "quickstart",
         include_str!("../../../search_spaces/quickstart.toml"),
@@ -31,6 +32,10 @@ const PRESETS: [(&str, &str); 5] = [
         "autorac",
         include_str!("../../../search_spaces/autorac.toml"),
     ),
+    (
+        "compressed",
+        include_str!("../../../search_spaces/compressed.toml"),
+    ),
 ];
 
 /// Heads of attention; they divide the embedding width among them.
@@ -41,6 +46,7 @@ const ATTENTION_HEADS: usize = 8;
 pub struct SearchSpace {
     pub(crate) name: String,
     pub(crate) network: NetworkMenus,
+    pub(crate) embedding: Option<EmbeddingMenus>,
     pub(crate) precision: PrecisionMenus,
     pub(crate) hardware: HardwareMenus,
 }
@@ -97,9 +103,18 @@ impl SearchSpace {
             message: error.message().to_owned(),
             span: error.span(),
         })?;
+        let network = NetworkMenus::check(&file)?;
+        let precision = PrecisionMenus::check(&file.precision)?;
+        let (dim, bits) = (network.embedding_dim, &precision.embedding_bits);
+        let embedding = file
+            .embedding
+            .as_ref()
+            .map(|section| EmbeddingMenus::check(section, dim, bits))
+            .transpose()?;
         Ok(Self {
-            network: NetworkMenus::check(&file)?,
-            precision: PrecisionMenus::check(&file.precision)?,
+            network,
+            embedding,
+            precision,
             hardware: HardwareMenus::check(&file.hardware)?,
             name: file.name,
         })
@@ -149,7 +164,10 @@ impl SearchSpace {
     /// Digest of every choice that shapes or trains the weights, as lower-case hex. Hardware menus
     /// do not count.
     pub fn fingerprint(&self) -> String {
-        let text = format!("{:?} {:?}", self.network, self.precision);
+        let mut text = format!("{:?} {:?}", self.network, self.precision);
+        if let Some(embedding) = &self.embedding {
+            text.push_str(&embedding.fingerprint());
+        }
         blake3::hash(text.as_bytes()).to_hex().to_string()
     }
 }

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::network::{ActivationRange, SparseOperator, WeightScales};
+use crate::{
+    embedding_menus::EmbeddingSection,
+    network::{ActivationRange, SparseOperator, WeightScales},
+};
 
 /// A list to choose from.
 pub(crate) type Menu<T> = Spanned<Vec<T>>;
@@ -63,6 +66,8 @@ pub(crate) struct SpaceFile {
     pub(crate) sparse_rows: Menu<usize>,
     pub(crate) dense_sparse_merger: Menu<bool>,
     pub(crate) fm_merger: Menu<bool>,
+    /// Absent: full tables, one precision.
+    pub(crate) embedding: Option<EmbeddingSection>,
     pub(crate) precision: PrecisionSection,
     pub(crate) hardware: HardwareSection,
 }

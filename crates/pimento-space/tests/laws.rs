@@ -1,7 +1,10 @@
 //! What holds for all genotypes.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use pimento_space::{Genotype, InputShape, PathSampler, SearchSpace, lower};
+use pimento_hardware::{EmbeddingTable, OpKind};
+use pimento_space::{
+    FieldEmbedding, Genotype, InputShape, Network, PathSampler, SearchSpace, TableKind, lower,
+};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -11,11 +14,17 @@ const INPUT: InputShape = InputShape {
     fields: 26,
 };
 
+/// Tables too small for any compression, and large ones.
+const TABLE_ROWS: [u64; 26] = [
+    1, 2, 3, 4, 5, 7, 10, 15, 16, 17, 20, 30, 50, 64, 99, 100, 150, 200, 300, 500, 700, 1000, 1500,
+    2000, 5000, 1_000_000,
+];
+
 fn spaces() -> Vec<SearchSpace> {
     let names = SearchSpace::preset_names();
     names
         .into_iter()
-        .map(|name| SearchSpace::preset(name).unwrap())
+        .map(|name| SearchSpace::preset(name).unwrap().for_tables(&TABLE_ROWS))
         .collect()
 }
 
@@ -33,12 +42,35 @@ fn check(space: &SearchSpace, genotype: &Genotype) {
     );
     let text = serde_json::to_string(genotype).unwrap();
     assert_eq!(&serde_json::from_str::<Genotype>(&text).unwrap(), genotype);
+    check_tables(space, &design.network);
     let live = design.network.blocks.len();
     let genes = genotype
         .blocks
         .iter()
         .filter(|b| b.dense.is_some() || b.sparse.is_some());
     assert_eq!(live, genes.count());
+}
+
+/// Fields have embeddings that the space offers, and none that saves nothing.
+fn check_tables(space: &SearchSpace, network: &Network) {
+    let choices = space.embedding_choices();
+    assert_eq!(network.embeddings.len(), choices.len());
+    let dim = network.embedding_dim;
+    for ((embedding, choices), &rows) in network.embeddings.iter().zip(choices).zip(&TABLE_ROWS) {
+        let choice = FieldEmbedding {
+            bits: 4,
+            ..*embedding
+        };
+        assert!(choices.contains(&choice), "{choice:?}");
+        assert_eq!(embedding.canonical(rows, dim), *embedding);
+        let full = FieldEmbedding::full(embedding.width, embedding.bits).stored(rows, dim);
+        let stored = embedding.stored(rows, dim);
+        let is_full = embedding.table == TableKind::Full;
+        assert!(
+            is_full || stored.bytes() < full.bytes(),
+            "{embedding:?} of {rows} rows"
+        );
+    }
 }
 
 proptest! {
@@ -103,6 +135,72 @@ fn path(space: &SearchSpace, sampler: PathSampler, full: f64, seed: u64, step: u
         rng.set_stream(step);
         rng
     })
+}
+
+#[test]
+fn fields_are_crossed_and_changed_one_by_one() {
+    let space = SearchSpace::preset("compressed")
+        .unwrap()
+        .for_tables(&[5000; 26]);
+    let rng = &mut rng(3);
+    let (a, b) = (space.sample(rng), space.sample(rng));
+    let child = space.crossover(&a, &b, rng);
+    let parents = a.embeddings.iter().zip(&b.embeddings);
+    let mut from = [0, 0];
+    for (child, (a, b)) in child.embeddings.iter().zip(parents) {
+        assert!(child == a || child == b);
+        from[usize::from(child == b)] += 1;
+    }
+    assert!(from[0] > 0 && from[1] > 0, "{from:?}");
+    let changed = (0..200).filter(|_| {
+        let mutant = space.mutate(&a, 1, rng);
+        let pairs = mutant.embeddings.iter().zip(&a.embeddings);
+        let different = pairs.filter(|(new, old)| new != old).count();
+        assert!(different <= 1);
+        different == 1
+    });
+    let count = changed.count();
+    assert!(
+        (60..140).contains(&count),
+        "{count} of 200 mutations changed a field"
+    );
+}
+
+#[test]
+fn without_tables_a_space_draws_full_ones() {
+    let space = SearchSpace::preset("compressed").unwrap();
+    let genotype = space.sample(&mut rng(1));
+    assert!(genotype.embeddings.is_empty() && space.embedding_choices().is_empty());
+    assert!([4, 8, 16, 32].contains(&genotype.embedding_bits));
+}
+
+#[test]
+fn a_workload_holds_what_fields_store() {
+    let space = SearchSpace::preset("compressed")
+        .unwrap()
+        .for_tables(&[1000; 3]);
+    let input = InputShape {
+        dense_dim: 13,
+        fields: 3,
+    };
+    let mut network = space.decode(&space.sample(&mut rng(1)), input).network;
+    let embedding = |text: &str, width, bits| FieldEmbedding {
+        table: text.parse().unwrap(),
+        width,
+        bits,
+    };
+    network.embeddings = vec![
+        embedding("hash-16", 8, 4),
+        embedding("qr-4", 16, 32),
+        embedding("tt-8", 16, 8),
+    ];
+    network.validate().unwrap();
+    let workload = lower(&network, &[1000; 3]);
+    let OpKind::EmbeddingGather { tables } = &workload.ops()[0].kind else {
+        panic!("a workload begins with its gather");
+    };
+    let bytes: Vec<f64> = tables.iter().map(EmbeddingTable::bytes).collect();
+    assert_eq!(bytes, [63.0 * 8.0 / 2.0, 254.0 * 64.0, 1760.0]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use pimento_space::{
-    InputShape, LayerShape, SearchSpace,
+    FieldEmbedding, InputShape, LayerShape, SearchSpace, TableKind,
     nasrec::{Config, Dataset, NasrecNetwork, import, published},
 };
 use rand::SeedableRng;
@@ -226,6 +226,24 @@ fn bad_networks_are_refused_with_the_place() {
         "\"dense_in_dims\":100",
         "`dense_in_dims` is 100, expected one of 16",
     );
+}
+
+#[test]
+fn tables_of_the_schema_are_full() {
+    let input = InputShape {
+        dense_dim: 13,
+        fields: 2,
+    };
+    let mut network = published(Dataset::Criteo, Config::Full).to_network(input, 32);
+    network.embeddings = vec![FieldEmbedding::full(16, 4); 2];
+    assert!(
+        NasrecNetwork::from_network(&network).is_ok(),
+        "precisions are dropped"
+    );
+    network.embeddings[1].table = TableKind::Hash { ratio: 4 };
+    let error = NasrecNetwork::from_network(&network).unwrap_err();
+    let expected = "field 1 has a table `hash-4` of width 16, NASRec's schema has full ones only";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]

@@ -62,6 +62,65 @@ fn every_mistake_has_its_message_and_place() {
 }
 
 #[test]
+fn every_mistake_about_tables_has_its_message_and_place() {
+    let good = include_str!("../../../search_spaces/compressed.toml");
+    for (from, to, message) in [
+        (
+            "\"qr-4\"",
+            "\"qr16\"",
+            "`tables` has `\"qr16\"`, expected `full`, `hash-R` or `qr-C`",
+        ),
+        ("\"qr-4\"", "\"qr-1\"", "with R and C from 2 to 65536"),
+        ("\"qr-4\"", "\"full\"", "`tables` lists `\"full\"` twice"),
+        (
+            "[4, 8, 16]\n\n",
+            "[4, 32]\n\n",
+            "`widths` has `32`, expected 1 to `embedding-dim`",
+        ),
+        ("[4, 8, 16]\n\n", "[]\n\n", "`widths` is empty"),
+        (
+            "widths = [4, ",
+            "width = [4, ",
+            "unknown field `width`, expected `tables` or `widths`",
+        ),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let text = good.replacen(from, to, 1);
+        let error = SearchSpace::parse(&text).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+        let line = text[..error.span().unwrap().start].lines().count().max(1);
+        let place = text
+            .lines()
+            .position(|line| line.contains(to.trim()))
+            .unwrap()
+            + 1;
+        assert!(
+            line.abs_diff(place) <= 1,
+            "line {line}, expected about {place}"
+        );
+    }
+}
+
+#[test]
+fn choices_of_fields_are_counted_when_the_fields_are_known() {
+    let space = SearchSpace::preset("compressed").unwrap();
+    let text = space.describe().to_string();
+    assert!(text.contains("full hash-4 qr-4 tt-8"), "{text}");
+    assert!(text.contains("times 48 for every field"), "{text}");
+    let bound = space.for_tables(&[100, 200]);
+    assert_eq!(bound.size().total(), space.size().total() * 48_u32 * 48_u32);
+    assert!(
+        bound
+            .describe()
+            .to_string()
+            .contains("tables            2.30·10^3 = 2304")
+    );
+    assert_eq!(bound.fingerprint(), space.fingerprint());
+    let plain = SearchSpace::preset("quickstart").unwrap();
+    assert_eq!(plain.for_tables(&[100, 200]), plain);
+}
+
+#[test]
 fn every_built_in_space_is_sound() {
     for name in SearchSpace::preset_names() {
         let space = SearchSpace::preset(name).unwrap();
@@ -75,6 +134,11 @@ fn every_built_in_space_is_sound() {
 fn the_fingerprint_follows_what_shapes_the_weights() {
     let text = include_str!("../../../search_spaces/quickstart.toml");
     let fingerprint = |text: &str| SearchSpace::parse(text).unwrap().fingerprint();
+    let compressed = include_str!("../../../search_spaces/compressed.toml");
+    assert_ne!(
+        fingerprint(compressed),
+        fingerprint(&compressed.replace("\"qr-4\", ", ""))
+    );
     assert_ne!(
         fingerprint(text),
         fingerprint(&text.replace("blocks = 5", "blocks = 6"))

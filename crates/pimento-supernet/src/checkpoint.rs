@@ -2,8 +2,8 @@
 //!
 //! Layout, all numbers little-endian: magic, format version (u32), fingerprints of space and data
 //! (length as u32, UTF-8), seed (u64), steps done (u64), number of values (u64), whether there
-//! are momenta (u8), values, accumulators and momenta as 32-bit floats (embedding tables by field, then
-//! layers by address), and the BLAKE3 digest of everything before it.
+//! are momenta (u8), values, accumulators and momenta as 32-bit floats (embedding tables by field, where
+//! tables are compressed by kind and part, then layers by address), and the BLAKE3 digest of everything before it.
 
 use std::io::{self, Read, Write};
 
@@ -147,21 +147,21 @@ impl Supernet {
     }
 
     fn has_momenta(&self) -> bool {
-        let tables = &self.embeddings.tables;
-        tables.iter().any(|table| !table.momenta.is_empty())
+        let mut tables = self.embeddings.parameters();
+        tables.any(|table| !table.momenta.is_empty())
     }
 
     fn all_values(&self) -> impl Iterator<Item = &[f32]> {
         let layers = self.weights.layers.values();
         let parameters = layers.flat_map(StoredLayer::parameters);
-        let tables = self.embeddings.tables.iter();
+        let tables = self.embeddings.parameters();
         tables.chain(parameters).flat_map(Parameter::parts)
     }
 
     fn all_values_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let layers = self.weights.layers.values_mut();
         let parameters = layers.flat_map(StoredLayer::parameters_mut);
-        let tables = self.embeddings.tables.iter_mut();
+        let tables = self.embeddings.parameters_mut();
         tables.chain(parameters).flat_map(Parameter::parts_mut)
     }
 }

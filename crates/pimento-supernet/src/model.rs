@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use pimento_data::{Batch, ClickLog, Split, auc, log_loss};
-use pimento_space::{Handcrafted, Network};
+use pimento_space::{FieldEmbedding, Handcrafted, Network};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -54,11 +54,13 @@ impl Model<'_> {
         }
     }
 
-    /// Precision of embedding rows.
-    pub(crate) fn embedding_bits(self) -> u8 {
+    /// What each of `fields` fields stores.
+    pub(crate) fn embeddings(self, fields: usize) -> Vec<FieldEmbedding> {
         match self {
-            Self::Network(network) => network.embedding_bits,
-            Self::Handcrafted(_) => FULL_PRECISION_BITS,
+            Self::Network(network) => (0..fields).map(|field| network.embedding(field)).collect(),
+            Self::Handcrafted(model) => {
+                vec![FieldEmbedding::full(model.row_width(), FULL_PRECISION_BITS); fields]
+            }
         }
     }
 

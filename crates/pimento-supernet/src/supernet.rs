@@ -2,15 +2,15 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use pimento_data::{Batch, ClickLog, LogShape, Split};
-use pimento_space::{InputShape, Network};
+use pimento_space::{FieldEmbedding, InputShape, Network};
 
 use crate::{
-    embedding::EmbeddingTables,
+    embedding::{EmbeddingTables, Reading},
     forward::{Inputs, features, logits},
     layer::{Capacity, Layer, LayerKind, Layout},
     model::Model,
     parameters::Parameters,
-    quantise::to_vec,
+    quantise::{FULL_PRECISION_BITS, to_vec},
     weights::{LayerValues, Weights},
 };
 
@@ -32,13 +32,31 @@ impl Supernet {
     /// # Panics
     /// If the shapes of `capacity.input` are not those of `shape`.
     pub fn shared(capacity: Capacity, shape: &LogShape, seed: u64) -> Self {
+        Self::shared_with_tables(capacity, &[], shape, seed)
+    }
+
+    /// The same with room for every one of `choices` (by field), and no more; without choices all
+    /// tables are full.
+    ///
+    /// # Panics
+    /// If the shapes of `capacity.input` are not those of `shape`.
+    pub fn shared_with_tables(
+        capacity: Capacity,
+        choices: &[Vec<FieldEmbedding>],
+        shape: &LogShape,
+        seed: u64,
+    ) -> Self {
         assert_eq!(
             capacity.input,
             input_shape(shape),
             "the space was decoded for this log"
         );
         let dim = capacity.embedding_dim;
-        Self::init(Layout::Shared(capacity), shape, dim, seed)
+        let full = vec![FieldEmbedding::full(dim, FULL_PRECISION_BITS)];
+        let full = vec![full; shape.table_rows.len()];
+        let choices = if choices.is_empty() { &full } else { choices };
+        let embeddings = EmbeddingTables::init(&shape.table_rows, choices, dim, seed);
+        Self::init(Layout::Shared(capacity), embeddings, seed)
     }
 
     /// The weights of one model alone, with initial values.
@@ -54,7 +72,11 @@ impl Supernet {
             }
             Model::Handcrafted(model) => Layout::Handcrafted(Box::new(model.clone()), input),
         };
-        Self::init(layout, shape, model.row_width(), seed)
+        let choices = model.embeddings(input.fields).into_iter();
+        let choices: Vec<_> = choices.map(|choice| vec![choice]).collect();
+        let dim = model.row_width();
+        let embeddings = EmbeddingTables::init(&shape.table_rows, &choices, dim, seed);
+        Self::init(layout, embeddings, seed)
     }
 
     /// The same before its first step, with embedding values of this standard deviation, whatever
@@ -67,8 +89,7 @@ impl Supernet {
         self
     }
 
-    fn init(layout: Layout, shape: &LogShape, dim: usize, seed: u64) -> Self {
-        let embeddings = EmbeddingTables::init(&shape.table_rows, dim, seed);
+    fn init(layout: Layout, embeddings: EmbeddingTables, seed: u64) -> Self {
         let weights = Weights::init(&layout, seed);
         Self {
             layout,
@@ -102,7 +123,7 @@ impl Supernet {
         weights.write(&layout.layers(network), &values);
         Self {
             layout,
-            embeddings: self.embeddings.clone(),
+            embeddings: self.embeddings.extract(&self.readings(network)),
             weights,
         }
     }
@@ -115,10 +136,16 @@ impl Supernet {
             .collect()
     }
 
-    /// The embedding row that value `row` of categorical field `field` has.
+    /// The row of number `row` that is stored first for categorical field `field`: that of value `row`
+    /// where its table is full.
     pub fn embedding_row(&self, field: usize, row: u32) -> &[f32] {
-        let dim = self.embeddings.dim;
-        &self.embeddings.tables[field].values[row as usize * dim..][..dim]
+        self.embeddings.stored_row(field, row)
+    }
+
+    /// The rows that the values `indices`, one per field, have in a network, rounded. Shape
+    /// [embedding_dim, fields].
+    pub fn embedding_rows(&self, network: &Network, indices: &[u32]) -> Vec<f32> {
+        self.embeddings.gather(indices, &self.readings(network))
     }
 
     /// Trainable values outside the embedding tables.
@@ -128,11 +155,8 @@ impl Supernet {
 
     /// Trainable values in the embedding tables.
     pub fn embedding_count(&self) -> usize {
-        self.embeddings
-            .tables
-            .iter()
-            .map(|table| table.values.len())
-            .sum()
+        let tables = self.embeddings.parameters();
+        tables.map(|table| table.values.len()).sum()
     }
 
     /// Logits of `batch` under `network`, shape \[samples\].
@@ -155,14 +179,20 @@ impl Supernet {
         Parameters::new(&layers, values, &Device::flex())
     }
 
+    /// How a model reads the embedding tables.
+    pub(crate) fn readings<'m>(&self, model: impl Into<Model<'m>>) -> Vec<Reading> {
+        let fields = self.embeddings.fields();
+        self.embeddings.readings(&model.into().embeddings(fields))
+    }
+
     /// A batch as tensors, its embedding rows gathered.
     pub(crate) fn inputs<'m>(&self, model: impl Into<Model<'m>>, batch: &Batch) -> Inputs {
         let (samples, device) = (batch.len(), Device::flex());
         let dense_dim = batch.dense.len() / samples;
         let dense = TensorData::new(batch.dense.clone(), [samples, dense_dim]);
-        let bits = model.into().embedding_bits();
-        let gathered = self.embeddings.gather(&batch.indices, bits);
-        let shape = [samples, self.embeddings.dim, self.embeddings.tables.len()];
+        let readings = self.readings(model);
+        let gathered = self.embeddings.gather(&batch.indices, &readings);
+        let shape = [samples, self.embeddings.dim, readings.len()];
         Inputs {
             dense: Tensor::from_data(dense, &device),
             sparse: Tensor::from_data(TensorData::new(gathered, shape), &device),

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    embedding::RowGradients,
+    embedding::{FieldGradients, Reading},
     forward::{Dropout, Inputs},
     layer::Layer,
     model::Model,
@@ -48,7 +48,8 @@ pub struct TrainSettings {
     /// Largest global norm of the gradients, touched embedding rows included.
     pub clip_norm: f64,
     /// Weight of half the squared norm of embedding rows in the loss: of the rows that each sample
-    /// reads, or of all, as `embedding_rows` says.
+    /// reads, combined where tables are compressed, or of all that is stored, as `embedding_rows`
+    /// says.
     pub embedding_l2: f64,
     /// Which embedding rows a step changes.
     pub embedding_rows: EmbeddingRows,
@@ -244,14 +245,20 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             .enumerate()
             .map(|(shard, rows)| work.gradients(rows, self.dropout_rng(shard)))
             .collect();
-        self.add_embedding_decay(&mut shards, model);
+        let readings = self.supernet.readings(model);
+        self.add_embedding_decay(&mut shards, &readings);
 
-        let report = self.apply(&layers, shards);
+        let report = self.apply(&layers, &readings, shards);
         self.step += 1;
         report
     }
 
-    fn apply(&mut self, layers: &[Layer], mut shards: Vec<Shard>) -> StepReport {
+    fn apply(
+        &mut self,
+        layers: &[Layer],
+        readings: &[Reading],
+        mut shards: Vec<Shard>,
+    ) -> StepReport {
         let mut gradients = std::mem::take(&mut shards[0].gradients);
         let others = &shards[1..];
         let squared_norms: Vec<f64> = gradients
@@ -268,13 +275,13 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             .iter()
             .map(|shard| (shard.batch.indices.as_slice(), shard.embedding.as_slice()))
             .collect();
-        let mut rows = self.supernet.embeddings.row_gradients(&embedding);
+        let mut rows = self.supernet.embeddings.row_gradients(readings, &embedding);
         if self.settings.embedding_rows == EmbeddingRows::All {
             let decay = self.settings.embedding_l2 as f32;
             rows = self.supernet.embeddings.all_row_gradients(&rows, decay);
         }
         let squared = squared_norms.into_iter().sum::<f64>()
-            + rows.iter().map(RowGradients::squared_norm).sum::<f64>();
+            + rows.iter().map(FieldGradients::squared_norm).sum::<f64>();
         let gradient_norm = squared.sqrt();
         let peak = self.rate_factor * self.settings.learning_rate;
         let rate = self
@@ -305,7 +312,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
 
     /// Adds the gradient of `embedding_l2 / 2 · Σ row²` over the rows that each sample reads,
     /// divided by the batch size.
-    fn add_embedding_decay(&self, shards: &mut [Shard], model: Model<'_>) {
+    fn add_embedding_decay(&self, shards: &mut [Shard], readings: &[Reading]) {
         let decay = self.settings.embedding_l2 as f32;
         if decay == 0.0 || self.settings.embedding_rows == EmbeddingRows::All {
             return;
@@ -315,7 +322,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             let gathered = self
                 .supernet
                 .embeddings
-                .gather(&shard.batch.indices, model.embedding_bits());
+                .gather(&shard.batch.indices, readings);
             for (gradient, value) in shard.embedding.iter_mut().zip(&gathered) {
                 *gradient += decay * value / samples as f32;
             }

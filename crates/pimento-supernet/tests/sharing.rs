@@ -4,9 +4,10 @@ use std::num::NonZero;
 
 mod example;
 
-use example::{SmallLog, capacity, random_network};
+use example::{SmallLog, capacity, compressed_network, random_network, table_choices};
 use pimento_data::ClickLog;
-use pimento_supernet::{Supernet, TrainSettings, Trainer};
+use pimento_space::FieldEmbedding;
+use pimento_supernet::{EmbeddingRows, Optimizer, Supernet, TrainSettings, Trainer};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -69,6 +70,99 @@ fn a_step_of_a_subnet_is_the_step_of_the_network_alone() {
                 "a step was made"
             );
         }
+    }
+}
+
+/// A supernet whose fields are stored in every way, no longer the initial one.
+fn trained_with_tables(log: &SmallLog) -> Supernet {
+    let supernet = Supernet::shared_with_tables(capacity(false), &table_choices(), log.shape(), 3);
+    let mut trainer = Trainer::new(supernet, log, TrainSettings::default(), 3, 0);
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for _ in 0..20 {
+        trainer.step(&compressed_network(&[8, 32], &mut rng));
+    }
+    trainer.into_supernet()
+}
+
+#[test]
+fn networks_with_compressed_tables_answer_to_the_last_bit_as_they_do_alone() {
+    let log = SmallLog::new(1200);
+    let supernet = trained_with_tables(&log);
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for _ in 0..60 {
+        let network = compressed_network(&[4, 8, 16, 32], &mut rng);
+        let batch = log.batch(0..64);
+        let alone = supernet.extract(&network);
+        assert_eq!(
+            supernet.logits(&network, &batch),
+            alone.logits(&network, &batch)
+        );
+        let fresh = Supernet::stand_alone(&network, log.shape(), 1);
+        assert_eq!(alone.embedding_count(), fresh.embedding_count());
+        let stored: f64 = network
+            .embeddings
+            .iter()
+            .zip(&log.shape().table_rows)
+            .map(|(embedding, &rows)| {
+                let embedding = FieldEmbedding {
+                    bits: 8,
+                    ..*embedding
+                };
+                embedding.stored(u64::from(rows), 16).bytes()
+            })
+            .sum();
+        assert_eq!(
+            fresh.embedding_count() as f64,
+            stored,
+            "a byte each, and no more"
+        );
+    }
+}
+
+#[test]
+fn a_step_with_compressed_tables_is_the_step_of_the_network_alone() {
+    const PEAK_STEP: u64 = 18;
+    let log = SmallLog::new(600);
+    let supernet = Supernet::shared_with_tables(capacity(false), &table_choices(), log.shape(), 7);
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    for optimizer in [Optimizer::Adagrad, Optimizer::Adam] {
+        for embedding_rows in [EmbeddingRows::Touched, EmbeddingRows::All] {
+            let settings = TrainSettings {
+                epochs: 20.0,
+                batch_size: NonZero::new(64).expect("not zero"),
+                optimizer,
+                embedding_rows,
+                embedding_l2: 1e-3,
+                ..TrainSettings::default()
+            };
+            for _ in 0..10 {
+                let network = compressed_network(&[8, 32], &mut rng);
+                let stepped = |supernet: Supernet| {
+                    let mut trainer = Trainer::new(supernet, &log, settings.clone(), 3, PEAK_STEP);
+                    let report = trainer.step(&network);
+                    (report.loss, trainer.into_supernet().extract(&network))
+                };
+                let before = supernet.extract(&network);
+                let (shared, alone) = (stepped(supernet.clone()), stepped(before.clone()));
+                assert!(shared == alone);
+                let rows = |supernet: &Supernet| supernet.embedding_rows(&network, &[1, 1, 1, 1]);
+                assert_ne!(rows(&shared.1), rows(&before), "a step was made");
+            }
+        }
+    }
+}
+
+/// Full tables are allocated and drawn as if there were no other kinds, where there are none.
+#[test]
+fn a_space_without_compression_has_nothing_more() {
+    let log = SmallLog::new(600);
+    let plain = Supernet::shared(capacity(false), log.shape(), 3);
+    let full = vec![vec![FieldEmbedding::full(16, 8)]; 4];
+    assert!(plain == Supernet::shared_with_tables(capacity(false), &full, log.shape(), 3));
+    assert_eq!(plain.embedding_count(), (7 + 11 + 3 + 5) * 16);
+    let all = Supernet::shared_with_tables(capacity(false), &table_choices(), log.shape(), 3);
+    for field in 0..4 {
+        assert_eq!(all.embedding_row(field, 1), plain.embedding_row(field, 1));
     }
 }
 

@@ -1,10 +1,13 @@
 //! Training repeats, resumes and learns.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::num::NonZero;
+
 mod example;
 
-use example::{SmallLog, capacity, random_network};
+use example::{SmallLog, capacity, compressed_network, random_network, table_choices};
 use pimento_data::{ClickLog, Split};
+use pimento_space::FieldEmbedding;
 use pimento_supernet::{
     CheckpointError, EmbeddingRows, HeadFit, Identity, NewtonHead, Optimizer, Schedule, SgdHead,
     Supernet, TrainSettings, Trainer,
@@ -64,6 +67,76 @@ fn a_resumed_training_has_the_bits_of_a_straight_one() {
         let step = resumed.read(&identity(), &mut half.as_slice()).unwrap();
         assert_eq!(step, 7);
         assert!(train_by(optimizer, resumed, &log, 7, 12) == straight);
+    }
+}
+
+#[test]
+fn compressed_tables_come_back_from_a_checkpoint() {
+    let log = SmallLog::new(1200);
+    let fresh = || Supernet::shared_with_tables(capacity(true), &table_choices(), log.shape(), 1);
+    let train = |optimizer, supernet, from, to| {
+        let settings = TrainSettings {
+            epochs: 8.0,
+            optimizer,
+            ..TrainSettings::default()
+        };
+        let mut trainer = Trainer::new(supernet, &log, settings, 1, from);
+        while trainer.step_count() < to {
+            let mut rng = trainer.path_rng(trainer.step_count());
+            let network = compressed_network(&[8, 32], &mut rng);
+            trainer.step(&trainer.supernet().subnet(&network));
+        }
+        trainer.into_supernet()
+    };
+    for optimizer in [Optimizer::Adagrad, Optimizer::Adam] {
+        let straight = train(optimizer, fresh(), 0, 12);
+        let half = saved(&train(optimizer, fresh(), 0, 7), 7);
+        let mut resumed = fresh();
+        resumed.read(&identity(), &mut half.as_slice()).unwrap();
+        assert!(train(optimizer, resumed, 7, 12) == straight);
+        let mut plain = self::fresh(&log);
+        let error = plain.read(&identity(), &mut half.as_slice()).unwrap_err();
+        assert!(matches!(error, CheckpointError::Size { .. }), "{error}");
+    }
+}
+
+#[test]
+fn every_kind_of_table_learns_what_is_planted() {
+    let log = SmallLog::new(4000);
+    let settings = TrainSettings {
+        epochs: 8.0,
+        batch_size: NonZero::new(128).unwrap(),
+        ..TrainSettings::default()
+    };
+    let mut network = random_network(false, &[8], &mut ChaCha8Rng::seed_from_u64(11));
+    network.embedding_bits = 32;
+    for kind in ["full", "hash-2", "qr-2", "qr-3", "tt-1", "tt-3"] {
+        for width in [8] {
+            let table = kind.parse().unwrap();
+            network.embeddings = vec![
+                FieldEmbedding {
+                    table,
+                    width,
+                    bits: 8
+                };
+                4
+            ];
+            let alone = Supernet::stand_alone(&network, log.shape(), 1);
+            let score = |supernet: &Supernet| {
+                let head = &HeadFit::None;
+                supernet.evaluate(&network, &log, Split::Validation, 4000, head)
+            };
+            let before = score(&alone).log_loss;
+            let mut trainer = Trainer::new(alone, &log, settings.clone(), 1, 0);
+            while trainer.step_count() < trainer.steps() {
+                trainer.step(&network);
+            }
+            let after = score(trainer.supernet()).log_loss;
+            assert!(
+                after < before - 0.01,
+                "{kind}, {width} wide: {before} to {after}"
+            );
+        }
     }
 }
 

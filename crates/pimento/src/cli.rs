@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Precision(PrecisionArgs),
     /// Trains designs of a front from scratch and tells how well they predict on their hardware.
     Analogue(AnalogueArgs),
+    /// Tells what each kind and width of embedding table costs in log loss, and its bytes.
+    Tables(TablesArgs),
     /// Prices a design: latency, energy, power, area, by component and by operator.
     Cost(CostArgs),
     /// Describes search spaces and draws designs from them.
@@ -98,6 +100,20 @@ pub(crate) struct PrecisionArgs {
     /// Random networks.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) networks: u16,
+}
+
+/// Arguments of `tables`.
+#[derive(Debug, Args)]
+pub(crate) struct TablesArgs {
+    /// The run.
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+    /// Random networks.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) networks: u16,
+    /// Trainings from scratch of each network with each kind, with seeds seed, seed + 1, …
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100))]
+    pub(crate) seeds: u64,
 }
 
 /// Ways to draw paths.

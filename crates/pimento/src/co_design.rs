@@ -76,6 +76,16 @@ impl Pricing {
     }
 }
 
+/// Bytes of a network's embedding tables, one copy of each, for fields with `table_rows` values.
+pub(crate) fn embedding_bytes(network: &Network, table_rows: &[u64]) -> u64 {
+    let fields = table_rows.iter().enumerate();
+    let bytes = fields.map(|(field, &rows)| {
+        let stored = network.embedding(field).stored(rows, network.embedding_dim);
+        stored.bytes()
+    });
+    bytes.sum::<f64>().ceil() as u64
+}
+
 impl CoDesign<'_> {
     /// The design that a genotype codes.
     pub(crate) fn decode(&self, genotype: &Genotype) -> Design {

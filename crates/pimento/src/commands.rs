@@ -9,4 +9,5 @@ pub(crate) mod rank;
 pub(crate) mod retrain;
 pub(crate) mod search;
 pub(crate) mod space;
+pub(crate) mod tables;
 pub(crate) mod train;

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Retrain(arguments) => commands::retrain::run(&cli, arguments, &interrupt),
         Command::Precision(arguments) => commands::precision::run(&cli, arguments, &interrupt),
         Command::Analogue(arguments) => commands::analogue::run(&cli, arguments, &interrupt),
+        Command::Tables(arguments) => commands::tables::run(&cli, arguments, &interrupt),
         Command::Rank(arguments) => commands::rank::run(&cli, arguments, &interrupt),
         Command::Front(arguments) => commands::front::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments),

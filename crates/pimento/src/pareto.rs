@@ -66,8 +66,11 @@ pub(crate) struct DesignRecord {
     pub(crate) network: Network,
     /// The hardware.
     pub(crate) hardware: Hardware,
-    /// Rows of the embedding tables.
+    /// Rows of the embedding tables, were they full.
     pub(crate) table_rows: Vec<u64>,
+    /// Bytes of the embedding tables, one copy of each; absent where all are full at one precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) embedding_bytes: Option<u64>,
     /// Quality in the supernet, on the validation split; absent for references.
     pub(crate) quality: Option<Quality>,
     /// Quality of trainings from scratch.

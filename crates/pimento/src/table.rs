@@ -33,7 +33,7 @@ pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>
 
 /// The front, the references, and the factors between them.
 pub(crate) fn front(file: &ParetoFile) -> String {
-    let header = [
+    let mut header = vec![
         "design",
         "log loss",
         "AUC",
@@ -45,11 +45,18 @@ pub(crate) fn front(file: &ParetoFile) -> String {
         "inferences/s",
         "kMAC",
     ];
+    let has_tables = file
+        .designs
+        .iter()
+        .any(|design| design.embedding_bytes.is_some());
+    if has_tables {
+        header.push("tables KiB");
+    }
     let rows = file
         .designs
         .iter()
         .chain(&file.references)
-        .map(row)
+        .map(|design| row(design, has_tables))
         .collect::<Vec<_>>();
     let mut text = table(&header, rows);
     text.push_str("log loss and AUC: supernet, validation; alone: validation log loss when trained from scratch\n");
@@ -57,10 +64,15 @@ pub(crate) fn front(file: &ParetoFile) -> String {
     text
 }
 
-fn row(design: &DesignRecord) -> Vec<String> {
+fn row(design: &DesignRecord, has_tables: bool) -> Vec<String> {
     let quality = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |v| format!("{v:.4}"));
     let cost = &design.cost;
-    vec![
+    let bytes = design.embedding_bytes;
+    let tables = bytes.map_or_else(
+        || "–".to_owned(),
+        |bytes| format!("{:.1}", bytes as f64 / 1024.0),
+    );
+    let mut row = vec![
         design.name.clone(),
         quality(design.quality.map(|quality| quality.log_loss)),
         quality(design.quality.and_then(|quality| quality.auc)),
@@ -71,7 +83,9 @@ fn row(design: &DesignRecord) -> Vec<String> {
         format!("{:.3}", cost.area_um2 / 1e6),
         format!("{:.3e}", cost.throughput_per_s),
         format!("{:.1}", design.macs as f64 / 1e3),
-    ]
+    ];
+    row.extend(has_tables.then_some(tables));
+    row
 }
 
 /// For every reference that was trained: the best factors that designs trained by the same recipe

@@ -216,6 +216,7 @@ pub(crate) fn logistic_regression(input: InputShape) -> Network {
         blocks: Vec::new(),
         head_weight_bits: 32,
         embedding_bits: 32,
+        embeddings: Vec::new(),
         weight_scales: WeightScales::Matrix,
         activation_range: ActivationRange::Symmetric,
     }

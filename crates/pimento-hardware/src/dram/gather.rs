@@ -1,4 +1,4 @@
-//! Closed form of gathering one row from each of some tables.
+//! Closed form of gathering one row from each of some tables, compressed ones included.
 //!
 //! The rows of an inference are concatenated, not added up, so every gathered vector crosses the
 //! channel once whatever the level of the units. What units near the banks save is the width of a
@@ -7,9 +7,16 @@
 use crate::{
     component::{ByComponent, Component},
     design::{MemoryDesign, PimLevel},
-    dram::standard::DramStandard,
+    dram::{
+        demand::{Combining, Demand, units_per_channel},
+        standard::DramStandard,
+    },
     workload::EmbeddingTable,
 };
+
+/// Multiply–accumulates that a unit does per clock cycle (TRiM, MICRO 2021: four per bank group;
+/// here at every level).
+const UNIT_MACS_PER_CYCLE: f64 = 4.0;
 
 /// What a gather takes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,6 +27,8 @@ pub(crate) struct Gather {
     pub(crate) interval_ns: f64,
     /// Energy of commands and data; standby is not part of it.
     pub(crate) energy_pj: ByComponent,
+    /// Rows of compressed tables that the host is left to combine.
+    pub(crate) host: Combining,
     /// Share by which the tables exceed the capacity.
     pub(crate) violation: f64,
 }
@@ -32,37 +41,40 @@ impl Gather {
         tables: &[EmbeddingTable],
     ) -> Self {
         let channels = f64::from(memory.channels.max(1));
-        let (mut lookups, mut bursts, mut bits, mut bytes) = (0.0, 0.0, 0.0, 0.0);
-        let burst_bits = f64::from(standard.burst_bytes) * 8.0;
-        for table in tables {
-            let row_bits = f64::from(table.width) * f64::from(table.bits);
-            let count = f64::from(table.lookups);
-            lookups += count;
-            bursts += count * (row_bits / burst_bits).ceil();
-            bits += count * row_bits;
-            bytes += table.rows as f64 * row_bits / 8.0;
-        }
-        if lookups == 0.0 {
+        let demand = Demand::new(standard, memory, tables);
+        if demand.lookups == 0.0 {
             return Self::default();
         }
+        let burst_bits = f64::from(standard.burst_bytes) * 8.0;
         let capacity = channels * standard.channel_bytes as f64;
         let crossing = match memory.pim_level {
-            PimLevel::Host => bursts,
-            PimLevel::Rank | PimLevel::BankGroup | PimLevel::Bank => (bits / burst_bits).ceil(),
+            PimLevel::Host => demand.bursts,
+            PimLevel::Rank | PimLevel::BankGroup | PimLevel::Bank => {
+                (demand.packed_bits / burst_bits).ceil()
+            }
         };
-        let interval = Self::interval_ns(standard, memory, lookups, bursts, crossing);
+        let reading = Self::interval_ns(standard, memory, demand.lookups, demand.bursts, crossing);
+        let combining = Self::combining_ns(standard, memory, &demand.units);
+        let interval = reading.max(combining);
         let first = (standard.rcd + standard.cl + standard.burst_cycles) * standard.clock_ns;
         Self {
-            latency_ns: first + interval,
+            latency_ns: first + reading + combining,
             interval_ns: interval,
-            energy_pj: Self::energy(
-                standard,
-                memory,
-                [lookups, bursts, crossing, bits],
-                interval,
-            ),
-            violation: (bytes / capacity - 1.0).max(0.0),
+            energy_pj: Self::energy(standard, memory, &demand, crossing, interval),
+            host: demand.host,
+            violation: (demand.bytes / capacity - 1.0).max(0.0),
         }
+    }
+
+    /// Time in which the units combine their share, all of them at once.
+    fn combining_ns(standard: &DramStandard, memory: &MemoryDesign, work: &Combining) -> f64 {
+        if work.vectors == 0.0 {
+            return 0.0;
+        }
+        let units =
+            units_per_channel(standard, memory.pim_level) * f64::from(memory.channels.max(1));
+        let turns = (work.vectors / units).ceil();
+        turns * (work.macs / work.vectors / UNIT_MACS_PER_CYCLE).ceil() * standard.clock_ns
     }
 
     fn interval_ns(
@@ -83,7 +95,8 @@ impl Gather {
     fn energy(
         standard: &DramStandard,
         memory: &MemoryDesign,
-        [lookups, bursts, crossing, bits]: [f64; 4],
+        demand: &Demand,
+        crossing: f64,
         interval_ns: f64,
     ) -> ByComponent {
         let energies = standard.energies();
@@ -93,13 +106,16 @@ impl Gather {
         // pays the rest of it then.
         let near = standard.near_bank_share;
         let read_pj = match memory.pim_level {
-            PimLevel::Host | PimLevel::Rank => bursts * energies.read_pj,
+            PimLevel::Host | PimLevel::Rank => demand.bursts * energies.read_pj,
             PimLevel::BankGroup | PimLevel::Bank => {
-                (bursts * near + crossing * (1.0 - near)) * energies.read_pj
+                (demand.bursts * near + crossing * (1.0 - near)) * energies.read_pj
             }
         };
         let mut energy = ByComponent::default();
-        energy.add(Component::DramActivate, lookups * energies.activate_pj);
+        energy.add(
+            Component::DramActivate,
+            demand.lookups * energies.activate_pj,
+        );
         energy.add(Component::DramRead, read_pj);
         energy.add(
             Component::DramIo,
@@ -111,6 +127,7 @@ impl Gather {
             channels * standard.ranks * refreshes * energies.refresh_pj,
         );
         if memory.pim_level != PimLevel::Host {
+            let bits = demand.bits + demand.units.operand_bits;
             energy.add(Component::PimUnits, bits * standard.pim_pj_per_bit);
         }
         energy
@@ -119,12 +136,7 @@ impl Gather {
 
 /// Area of the processing units.
 pub(crate) fn pim_area_um2(standard: &DramStandard, memory: &MemoryDesign) -> f64 {
-    let per_channel = match memory.pim_level {
-        PimLevel::Host => 0.0,
-        PimLevel::Rank => standard.ranks,
-        PimLevel::BankGroup => standard.ranks * standard.bank_groups,
-        PimLevel::Bank => standard.ranks * standard.bank_groups * standard.banks_per_group,
-    };
+    let per_channel = units_per_channel(standard, memory.pim_level);
     f64::from(memory.channels) * per_channel * standard.pim_unit_area_um2
 }
 

@@ -1,7 +1,7 @@
 //! What a handcrafted model asks of hardware. Normalisation over the batch is part of the matrix
 //! before it when a model is in use, and costs nothing.
 
-use pimento_hardware::{ElementwiseFunction, EmbeddingTable, OpKind, Workload};
+use pimento_hardware::{ElementwiseFunction, EmbeddingTable, OpKind, TableStorage, Workload};
 
 use super::{Handcrafted, Hidden, Tower, TowerMatrix};
 use crate::network::InputShape;
@@ -24,6 +24,7 @@ impl Handcrafted {
             width: self.row_width() as u16,
             bits: BITS,
             lookups: 1,
+            storage: TableStorage::Rows,
         };
         let tables = table_rows.iter().map(table).collect();
         let rows = workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);

@@ -3,8 +3,8 @@
 
 use pimento_data::{Batch, ClickLog, LogShape, Split};
 use pimento_space::{
-    ActivationRange, Block, DenseNode, DenseOperator, InputShape, Network, SparseNode,
-    SparseOperator, WeightScales,
+    ActivationRange, Block, DenseNode, DenseOperator, FieldEmbedding, InputShape, Network,
+    SparseNode, SparseOperator, WeightScales,
 };
 use pimento_supernet::Capacity;
 use rand::{RngExt, SeedableRng};
@@ -120,12 +120,42 @@ pub(crate) fn random_network(layer_norm: bool, bits: &[u8], rng: &mut ChaCha8Rng
         blocks,
         head_weight_bits: pick(bits, rng),
         embedding_bits: pick(bits, rng),
+        embeddings: Vec::new(),
         weight_scales: pick(&[WeightScales::Matrix, WeightScales::Column], rng),
         activation_range: pick(
             &[ActivationRange::Symmetric, ActivationRange::Asymmetric],
             rng,
         ),
     }
+}
+
+/// Every kind of table at every width, for every field.
+pub(crate) fn table_choices() -> Vec<Vec<FieldEmbedding>> {
+    let mut choices = Vec::new();
+    for kind in [
+        "full", "hash-2", "hash-3", "qr-2", "qr-3", "tt-1", "tt-2", "tt-3",
+    ] {
+        choices.extend([4, 8, 16].map(|width| FieldEmbedding {
+            table: kind.parse().unwrap(),
+            width,
+            bits: 32,
+        }));
+    }
+    vec![choices; INPUT.fields]
+}
+
+/// A random network whose fields have tables of any kind.
+pub(crate) fn compressed_network(bits: &[u8], rng: &mut ChaCha8Rng) -> Network {
+    let mut network = random_network(false, bits, rng);
+    network.embedding_bits = 32;
+    network.embeddings = table_choices()
+        .iter()
+        .map(|choices| FieldEmbedding {
+            bits: pick(bits, rng),
+            ..pick(choices, rng)
+        })
+        .collect();
+    network
 }
 
 /// `network` with one operator everywhere: 0–3 dense, 4–5 sparse.

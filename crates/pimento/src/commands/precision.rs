@@ -91,7 +91,13 @@ impl Part {
     /// The precisions of this part in a network.
     fn bits_mut(self, network: &mut Network) -> Vec<&mut u8> {
         match self {
-            Self::Embeddings => return vec![&mut network.embedding_bits],
+            Self::Embeddings if network.embeddings.is_empty() => {
+                return vec![&mut network.embedding_bits];
+            }
+            Self::Embeddings => {
+                let embeddings = network.embeddings.iter_mut();
+                return embeddings.map(|embedding| &mut embedding.bits).collect();
+            }
             Self::Head => return vec![&mut network.head_weight_bits],
             _ => {}
         }

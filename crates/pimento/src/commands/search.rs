@@ -9,7 +9,7 @@ use tracing::info;
 
 use crate::{
     cli::{Cli, SearchArgs},
-    co_design::{CoDesign, OBJECTIVES, Pricing},
+    co_design::{CoDesign, OBJECTIVES, Pricing, embedding_bytes},
     commands::train::{Prepared, prepare, train_supernet},
     error::Error,
     interrupt::Interrupt,
@@ -31,17 +31,11 @@ pub(crate) fn run(cli: &Cli, arguments: &SearchArgs, interrupt: &Interrupt) -> R
 fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
     let supernet = train_supernet(prepared, interrupt)?;
     let log = prepared.data.log.as_ref();
-    let table_rows = log
-        .shape()
-        .table_rows
-        .iter()
-        .map(|&rows| u64::from(rows))
-        .collect();
     let problem = CoDesign {
         space: &prepared.space,
         supernet: &supernet,
         log,
-        pricing: Pricing::new(table_rows),
+        pricing: Pricing::new(prepared.table_rows()),
         score: prepared.config.file.score.get_ref(),
         analogue: prepared
             .config
@@ -235,6 +229,8 @@ fn record(
         macs: design.network.macs(),
         dense_parameters: design.network.dense_parameters(),
         table_rows: problem.pricing.table_rows().to_vec(),
+        embedding_bytes: (!design.network.embeddings.is_empty())
+            .then(|| embedding_bytes(&design.network, problem.pricing.table_rows())),
         network: design.network.clone(),
         hardware: design.hardware,
         quality: None,

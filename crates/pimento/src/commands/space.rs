@@ -52,13 +52,14 @@ pub(crate) fn run(command: &SpaceCommand) -> Result<(), Error> {
 }
 
 fn sample(space: &Path, seed: u64, input: InputShape, rows: u64) -> Result<(), Error> {
-    let opened = catalogue::space(space)?;
+    let table_rows = vec![rows; input.fields];
+    let opened = catalogue::space(space)?.for_tables(&table_rows);
     let genotype = opened.sample(&mut ChaCha8Rng::seed_from_u64(seed));
     let design = opened.decode(&genotype, input);
     let file = DesignFile {
         network: design.network,
         hardware: design.hardware,
-        table_rows: vec![rows; input.fields],
+        table_rows,
     };
     print_design(space, &file)
 }

@@ -30,6 +30,18 @@ pub(crate) struct Prepared {
     pub(crate) space: SearchSpace,
 }
 
+impl Prepared {
+    /// Rows of the embedding tables, were they full.
+    pub(crate) fn table_rows(&self) -> Vec<u64> {
+        table_rows(self.data.log.as_ref())
+    }
+}
+
+fn table_rows(log: &dyn ClickLog) -> Vec<u64> {
+    let rows = log.shape().table_rows.iter();
+    rows.map(|&rows| u64::from(rows)).collect()
+}
+
 /// Trains the supernet of a configuration.
 pub(crate) fn run(cli: &Cli, arguments: &SearchArgs, interrupt: &Interrupt) -> Result<(), Error> {
     let prepared = prepare(cli, arguments)?;
@@ -55,6 +67,7 @@ pub(crate) fn prepare(cli: &Cli, arguments: &SearchArgs) -> Result<Prepared, Err
     };
     let space = space_of(&config)?;
     let data = open_log(&config)?;
+    let space = space.for_tables(&table_rows(data.log.as_ref()));
     let run = match earlier {
         Some(run) => run,
         None => RunFolder::create(&config, arguments.run.as_deref())?,
@@ -134,7 +147,8 @@ pub(crate) fn train_supernet_with(
         embedding_dim: prepared.space.embedding_dim(),
         layer_norm: config.layer_norm,
     };
-    let mut supernet = Supernet::shared(capacity, log.shape(), seed)
+    let choices = prepared.space.embedding_choices();
+    let mut supernet = Supernet::shared_with_tables(capacity, &choices, log.shape(), seed)
         .with_embedding_deviation(config.train.embedding_deviation);
     let done = prepared
         .run

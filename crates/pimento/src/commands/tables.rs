@@ -1,0 +1,217 @@
+//! `tables`: log loss against bytes for each kind and width of embedding table.
+
+use pimento_space::{FieldEmbedding, Network};
+use pimento_supernet::{Model, Supernet};
+use rayon::prelude::*;
+use serde::Serialize;
+use tracing::info;
+
+use crate::{
+    cli::{Cli, TablesArgs},
+    co_design::embedding_bytes,
+    commands::{
+        rank::{draw, score},
+        train::{Prepared, prepare, train_supernet},
+    },
+    error::Error,
+    interrupt::Interrupt,
+    table,
+    verify::{Job, Trainings},
+};
+
+/// File with the results.
+const FILE: &str = "tables.json";
+
+/// One kind and width for all fields; tables that it would not make smaller are full.
+#[derive(Debug, Serialize)]
+struct Row {
+    table: String,
+    width: usize,
+    /// Of all tables, unrounded.
+    bytes: u64,
+    /// Mean log loss of the networks in the supernet.
+    log_loss: f64,
+    /// The same minus that of the first row, by network.
+    supernet: Difference,
+    /// The same for networks trained from scratch, where they were.
+    alone: Option<Difference>,
+}
+
+/// A mean with its standard error; no error for one sample.
+#[derive(Debug, Serialize)]
+struct Difference {
+    mean: f64,
+    standard_error: Option<f64>,
+}
+
+/// Scores random networks with every kind of table, and trains them if asked.
+pub(crate) fn run(cli: &Cli, arguments: &TablesArgs, interrupt: &Interrupt) -> Result<(), Error> {
+    let prepared = prepare(cli, &arguments.search)?;
+    let command = format!(
+        "tables --resume {} --networks {} --seeds {}",
+        prepared.run.path().display(),
+        arguments.networks,
+        arguments.seeds
+    );
+    measure(&prepared, arguments, interrupt).map_err(|error| error.resumed_by(&command))
+}
+
+fn measure(
+    prepared: &Prepared,
+    arguments: &TablesArgs,
+    interrupt: &Interrupt,
+) -> Result<(), Error> {
+    let menu = prepared.space.table_menu();
+    if menu.is_empty() {
+        let message = "this space has no section `[embedding]`: use one that has, such as \
+                       `compressed`";
+        let span = prepared.config.file.space.span();
+        return Err(prepared.config.error(message, span));
+    }
+    let supernet = train_supernet(prepared, interrupt)?;
+    let networks = draw(prepared, usize::from(arguments.networks));
+    let variants: Vec<Vec<Network>> = menu
+        .iter()
+        .map(|choice| {
+            let networks = networks.iter();
+            networks
+                .map(|network| with_tables(prepared, network, *choice))
+                .collect()
+        })
+        .collect();
+    let losses = variants
+        .iter()
+        .map(|networks| in_supernet(prepared, &supernet, networks, interrupt))
+        .collect::<Result<Vec<_>, Error>>()?;
+    let alone = trained_alone(prepared, &variants, arguments.seeds, interrupt)?;
+    let table_rows = prepared.table_rows();
+    let rows: Vec<Row> = menu
+        .iter()
+        .enumerate()
+        .map(|(index, choice)| Row {
+            table: choice.table.to_string(),
+            width: choice.width,
+            bytes: embedding_bytes(&variants[index][0], &table_rows),
+            log_loss: losses[index].iter().sum::<f64>() / losses[index].len() as f64,
+            supernet: Difference::new(&losses[index], &losses[0]),
+            alone: alone
+                .as_ref()
+                .map(|alone| Difference::new(&alone[index], &alone[0])),
+        })
+        .collect();
+    prepared.run.write_json(FILE, &rows)?;
+    table::print(&render(&rows, networks.len(), arguments.seeds));
+    Ok(())
+}
+
+/// The network with one kind and width of table for all fields, unrounded.
+fn with_tables(prepared: &Prepared, network: &Network, choice: FieldEmbedding) -> Network {
+    let dim = network.embedding_dim;
+    let table_rows = prepared.table_rows();
+    let embeddings = table_rows.iter().map(|&rows| choice.canonical(rows, dim));
+    Network {
+        embeddings: embeddings.collect(),
+        ..network.clone()
+    }
+}
+
+fn in_supernet(
+    prepared: &Prepared,
+    supernet: &Supernet,
+    networks: &[Network],
+    interrupt: &Interrupt,
+) -> Result<Vec<f64>, Error> {
+    let head = &prepared.config.file.score.get_ref().head;
+    let scores = networks.par_iter().map(|network| {
+        interrupt.check()?;
+        Ok(score(prepared, supernet, network, head))
+    });
+    scores.collect()
+}
+
+/// Validation log loss of every variant of every network, mean of the seeds.
+fn trained_alone(
+    prepared: &Prepared,
+    variants: &[Vec<Network>],
+    seeds: u64,
+    interrupt: &Interrupt,
+) -> Result<Option<Vec<Vec<f64>>>, Error> {
+    if seeds == 0 {
+        return Ok(None);
+    }
+    let recipe = &prepared.config.file.retrain.get_ref().recipe();
+    let networks = variants.iter().flatten().enumerate();
+    let jobs: Vec<Job<'_>> = networks
+        .flat_map(|(number, network)| {
+            (0..seeds).map(move |seed| Job {
+                name: format!("network {number}"),
+                model: Model::Network(network),
+                recipe,
+                seed: prepared.config.file.seed + seed,
+            })
+        })
+        .collect();
+    let mut trainings = Trainings::open(&prepared.run, prepared.data.log.as_ref())?;
+    let trainings = trainings.train(&jobs, interrupt)?;
+    let losses: Vec<f64> = trainings
+        .chunks(seeds as usize)
+        .map(|seeds| {
+            let losses = seeds.iter().map(|training| training.validation.log_loss);
+            losses.sum::<f64>() / seeds.len() as f64
+        })
+        .collect();
+    info!(trainings = trainings.len(), "trained alone");
+    Ok(Some(
+        losses
+            .chunks(variants[0].len())
+            .map(<[f64]>::to_vec)
+            .collect(),
+    ))
+}
+
+impl Difference {
+    fn new(losses: &[f64], first: &[f64]) -> Self {
+        let differences: Vec<f64> = losses.iter().zip(first).map(|(a, b)| a - b).collect();
+        let count = differences.len() as f64;
+        let mean = differences.iter().sum::<f64>() / count;
+        let squares: f64 = differences.iter().map(|d| (d - mean).powi(2)).sum();
+        Self {
+            mean,
+            standard_error: (count > 1.0).then(|| (squares / (count - 1.0) / count).sqrt()),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self.standard_error {
+            Some(error) => format!("{:+.4} ± {error:.4}", self.mean),
+            None => format!("{:+.4}", self.mean),
+        }
+    }
+}
+
+fn render(rows: &[Row], networks: usize, seeds: u64) -> String {
+    let header = [
+        "tables",
+        "width",
+        "KiB at 32 bits",
+        "log loss",
+        "difference",
+        "trained alone",
+    ];
+    let lines = rows.iter().map(|row| {
+        let alone = row.alone.as_ref();
+        vec![
+            row.table.clone(),
+            row.width.to_string(),
+            format!("{:.1}", row.bytes as f64 / 1024.0),
+            format!("{:.4}", row.log_loss),
+            row.supernet.text(),
+            alone.map_or_else(|| "–".to_owned(), Difference::text),
+        ]
+    });
+    format!(
+        "{}log loss in the supernet, mean of {networks} networks, and minus that of the first row; \
+         trained alone: the same difference after training from scratch, {seeds} seeds; ± standard error\n",
+        table::table(&header, lines)
+    )
+}
