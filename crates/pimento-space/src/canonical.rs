@@ -76,6 +76,10 @@ fn dense_operator(genes: &RawBlock) -> DenseOperator {
         DenseOperatorKind::FullyConnected => DenseOperator::FullyConnected {
             inputs: sorted(&genes.dense_inputs),
         },
+        DenseOperatorKind::Flattened => DenseOperator::Flattened {
+            dense_inputs: sorted(&genes.dense_inputs),
+            sparse_inputs: sorted(&genes.sparse_inputs),
+        },
         DenseOperatorKind::DotProduct => DenseOperator::DotProduct {
             dense_inputs: sorted(&genes.dense_inputs),
             sparse_inputs: sorted(&genes.sparse_inputs),
@@ -94,7 +98,11 @@ fn dense_operator(genes: &RawBlock) -> DenseOperator {
 fn mark(operator: &DenseOperator, needs_dense: &mut [bool], needs_sparse: &mut [bool]) {
     let (dense, sparse): (&[usize], &[usize]) = match operator {
         DenseOperator::FullyConnected { inputs } => (inputs, &[]),
-        DenseOperator::DotProduct {
+        DenseOperator::Flattened {
+            dense_inputs,
+            sparse_inputs,
+        }
+        | DenseOperator::DotProduct {
             dense_inputs,
             sparse_inputs,
         } => (dense_inputs, sparse_inputs),

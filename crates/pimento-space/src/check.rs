@@ -150,7 +150,11 @@ impl Network {
             DenseOperator::FullyConnected { inputs } => {
                 self.check_inputs(position, "dense", inputs, Self::dense_width)
             }
-            DenseOperator::DotProduct {
+            DenseOperator::Flattened {
+                dense_inputs,
+                sparse_inputs,
+            }
+            | DenseOperator::DotProduct {
                 dense_inputs,
                 sparse_inputs,
             } => {

@@ -155,6 +155,13 @@ impl Walk<'_> {
             DenseOperator::FullyConnected { inputs } => {
                 self.linear("fc", dense_sum(inputs), node.width, 1);
             }
+            DenseOperator::Flattened {
+                dense_inputs,
+                sparse_inputs,
+            } => {
+                let inputs = dense_sum(dense_inputs) + dim * self.sparse_sum(sparse_inputs);
+                self.linear("flat", inputs, node.width, 1);
+            }
             DenseOperator::DotProduct {
                 dense_inputs,
                 sparse_inputs,

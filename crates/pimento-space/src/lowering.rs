@@ -152,6 +152,18 @@ impl Lowering<'_> {
                 let relu = ElementwiseFunction::Relu;
                 self.elementwise(place, "fc.relu", relu, node.width, &[product])
             }
+            DenseOperator::Flattened {
+                dense_inputs,
+                sparse_inputs,
+            } => {
+                let (width, mut ops) = self.dense_inputs(dense_inputs);
+                let (rows, sparse_ops) = self.sparse_inputs(sparse_inputs);
+                ops.extend(sparse_ops);
+                let inputs = width + rows * self.network.embedding_dim;
+                let product = self.normed(place, "flat", [inputs, node.width, 1], &ops);
+                let relu = ElementwiseFunction::Relu;
+                self.elementwise(place, "flat.relu", relu, node.width, &[product])
+            }
             DenseOperator::DotProduct {
                 dense_inputs,
                 sparse_inputs,

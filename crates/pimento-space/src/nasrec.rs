@@ -404,6 +404,11 @@ impl Config {
                     connections.dense_idx.clone_from(inputs);
                     0
                 }
+                // Not in the schema: what is read back is another network, which is an error then.
+                DenseOperator::Flattened { dense_inputs, .. } => {
+                    connections.dense_idx.clone_from(dense_inputs);
+                    0
+                }
                 DenseOperator::DotProduct {
                     dense_inputs,
                     sparse_inputs,

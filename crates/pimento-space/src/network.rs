@@ -135,6 +135,14 @@ pub enum DenseOperator {
         /// Dense tensors read.
         inputs: Vec<usize>,
     },
+    /// Flat: ReLU of a linear layer over the concatenated dense inputs and all values of the sparse
+    /// inputs side by side, the first layer of the perceptron of Wide&Deep or DeepFM. Not in NASRec.
+    Flattened {
+        /// Dense tensors read.
+        dense_inputs: Vec<usize>,
+        /// Sparse tensors read.
+        sparse_inputs: Vec<usize>,
+    },
     /// DP: pairwise dot products of projected rows, projected to the output width.
     DotProduct {
         /// Dense tensors read.

@@ -204,6 +204,14 @@ fn revive_operators(block: &mut RawBlock, genes: &BlockGenes) {
                 block.dense_operator = DenseOperatorKind::FullyConnected;
                 block.dense_inputs.clone_from(inputs);
             }
+            DenseOperator::Flattened {
+                dense_inputs,
+                sparse_inputs,
+            } => {
+                block.dense_operator = DenseOperatorKind::Flattened;
+                block.dense_inputs.clone_from(dense_inputs);
+                block.sparse_inputs.clone_from(sparse_inputs);
+            }
             DenseOperator::DotProduct {
                 dense_inputs,
                 sparse_inputs,

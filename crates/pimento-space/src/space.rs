@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The built-in spaces.
-const PRESETS: [(&str, &str); 6] = [
+const PRESETS: [(&str, &str); 7] = [
     (
         "quickstart",
         include_str!("../../../search_spaces/quickstart.toml"),
@@ -28,6 +28,7 @@ const PRESETS: [(&str, &str); 6] = [
         "analogue",
         include_str!("../../../search_spaces/analogue.toml"),
     ),
+    ("ctr", include_str!("../../../search_spaces/ctr.toml")),
     (
         "autorac",
         include_str!("../../../search_spaces/autorac.toml"),
@@ -149,6 +150,13 @@ impl SearchSpace {
     /// Largest number of sparse rows, merger rows not counted.
     pub fn max_rows(&self) -> usize {
         self.network.sparse_rows.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Whether a network may read sparse tensors flattened.
+    pub fn has_flattened(&self) -> bool {
+        self.network
+            .dense_operators
+            .contains(&DenseOperatorKind::Flattened)
     }
 
     /// Width of an embedding row.

@@ -21,6 +21,9 @@ pub enum DenseOperatorKind {
     /// Fully connected layer.
     #[serde(rename = "fc")]
     FullyConnected,
+    /// Fully connected layer over dense and flattened sparse inputs.
+    #[serde(rename = "flat")]
+    Flattened,
     /// Pairwise dot products.
     #[serde(rename = "dp")]
     DotProduct,

@@ -334,6 +334,7 @@ fn coding(network: &Network, (position, kind): LayerKey) -> Coding {
         | LayerKind::AttentionHidden
         | LayerKind::AttentionFeedForward => rows.map_or(1, |node| node.rows),
         LayerKind::FullyConnected
+        | LayerKind::Flattened
         | LayerKind::DotProductDense
         | LayerKind::DotProductOut
         | LayerKind::Gate

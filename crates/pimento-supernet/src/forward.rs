@@ -136,6 +136,14 @@ impl Forward<'_> {
                 let layer = self.layer(block, LayerKind::FullyConnected);
                 layer.forward_rectified(input)
             }
+            DenseOperator::Flattened {
+                dense_inputs,
+                sparse_inputs,
+            } => {
+                let input = self.flattened(block, dense_inputs, sparse_inputs);
+                let layer = self.layer(block, LayerKind::Flattened);
+                layer.forward_rectified(input)
+            }
             DenseOperator::DotProduct {
                 dense_inputs,
                 sparse_inputs,
@@ -254,6 +262,16 @@ impl Forward<'_> {
             .map(|tensor| self.dense[tensor].clone())
             .collect();
         self.rounded(block, concatenate(parts, 1))
+    }
+
+    fn flattened(&self, block: &Block, dense: &[usize], sparse: &[usize]) -> Tensor<2> {
+        let dense = dense.iter().map(|tensor| self.dense[tensor].clone());
+        let sparse = sparse.iter().map(|tensor| {
+            let tensor = self.sparse[tensor].clone();
+            let [samples, dim, rows] = tensor.dims();
+            tensor.reshape([samples, dim * rows])
+        });
+        self.rounded(block, concatenate(dense.chain(sparse).collect(), 1))
     }
 
     fn sparse_inputs(&self, block: &Block, tensors: &[usize]) -> Tensor<3> {

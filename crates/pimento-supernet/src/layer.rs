@@ -50,6 +50,8 @@ pub enum LayerKind {
     Head,
     /// A matrix of a handcrafted model; its number in the model, from 1, stands for the block.
     Tower,
+    /// Flat.
+    Flattened,
 }
 
 /// Address of a layer: block position (the head has the position after the last block) and kind.
@@ -94,6 +96,9 @@ pub struct Capacity {
     pub embedding_dim: usize,
     /// Whether the shared layers are normalised.
     pub layer_norm: bool,
+    /// Whether networks may read sparse tensors flattened, which takes the largest matrices.
+    #[serde(default)]
+    pub has_flattened: bool,
 }
 
 /// How the matrices in store relate to those of a network.
@@ -157,6 +162,10 @@ impl Capacity {
         let rows = dot_product_rows(self.max_width);
         match kind {
             LayerKind::FullyConnected => (self.dense_offset(block), self.max_width),
+            LayerKind::Flattened => (
+                self.dense_offset(block) + dim * self.sparse_offset(block),
+                self.max_width,
+            ),
             LayerKind::DotProductDense => (self.dense_offset(block), dim),
             LayerKind::DotProductRows => (self.sparse_offset(block), rows),
             LayerKind::DotProductOut => (rows * (rows + 1) / 2, self.max_width),
@@ -207,6 +216,9 @@ impl Capacity {
                 K::DotProductOut,
             ] {
                 add(block, kind, !norm, norm);
+            }
+            if self.has_flattened {
+                add(block, K::Flattened, !norm, norm);
             }
             add(block, K::Gate, true, false);
             add(block, K::GateOut, true, norm);

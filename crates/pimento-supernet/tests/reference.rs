@@ -48,7 +48,7 @@ fn every_operator_answers_as_in_plain_loops() {
     for layer_norm in [false, true] {
         let supernet = trained(layer_norm, &log);
         let mut rng = ChaCha8Rng::seed_from_u64(21);
-        for operator in 0..6 {
+        for operator in 0..=6 {
             for _ in 0..6 {
                 let network = with_only(operator, random_network(layer_norm, &[32], &mut rng));
                 assert_eq!(differing(&supernet, &network, &log, 1e-4), 0, "{network:?}");

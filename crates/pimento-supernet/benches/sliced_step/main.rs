@@ -41,6 +41,7 @@ fn main() {
         max_rows: space.max_rows(),
         embedding_dim: space.embedding_dim(),
         layer_norm: true,
+        has_flattened: false,
     };
     let supernet = Supernet::shared(capacity.clone(), log.shape(), 1);
     let mut trainer = Trainer::new(supernet, &log, TrainSettings::default(), 1, 0);

@@ -63,6 +63,21 @@ impl Walk<'_> {
                     Extra::Norm,
                 );
             }
+            DenseOperator::Flattened {
+                dense_inputs,
+                sparse_inputs,
+            } => {
+                let mut segments = self.dense_segments(dense_inputs);
+                segments.extend(self.flattened_segments(block, dense_inputs, sparse_inputs));
+                self.push(
+                    block,
+                    LayerKind::Flattened,
+                    segments,
+                    width,
+                    bits,
+                    Extra::Norm,
+                );
+            }
             DenseOperator::DotProduct {
                 dense_inputs,
                 sparse_inputs,
@@ -245,6 +260,41 @@ impl Walk<'_> {
             if block.dense_sparse_merger {
                 let merged = first + capacity.max_rows;
                 segments.push(merged..merged + MERGER_ROWS);
+            }
+        }
+        segments
+    }
+
+    /// Rows that read sparse tensors flattened: tensor by tensor, for each embedding column all its
+    /// rows. They stand below those of all dense tensors.
+    fn flattened_segments(
+        &self,
+        block: &Block,
+        dense: &[usize],
+        sparse: &[usize],
+    ) -> Vec<Range<usize>> {
+        let dim = self.network.embedding_dim;
+        let Layout::Shared(capacity) = self.layout else {
+            let first = dense.iter().map(|&tensor| self.network.dense_width(tensor));
+            let first: usize = first.sum();
+            let rows: usize = sparse
+                .iter()
+                .map(|&tensor| self.network.sparse_rows(tensor))
+                .sum();
+            return std::iter::once(first..first + dim * rows).collect();
+        };
+        let below = capacity.dense_offset(block.position);
+        let mut segments = Vec::with_capacity(2 * dim * sparse.len());
+        for &tensor in sparse {
+            let (start, room) = (
+                capacity.sparse_offset(tensor),
+                capacity.sparse_offset(tensor + 1) - capacity.sparse_offset(tensor),
+            );
+            for column in 0..dim {
+                let first = below + dim * start + column * room;
+                let parts = self.sparse_segments(&[tensor]).into_iter();
+                segments
+                    .extend(parts.map(|part| first + part.start - start..first + part.end - start));
             }
         }
         segments

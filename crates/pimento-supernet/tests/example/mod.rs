@@ -23,6 +23,7 @@ pub(crate) fn capacity(layer_norm: bool) -> Capacity {
         max_rows: 12,
         embedding_dim: 16,
         layer_norm,
+        has_flattened: true,
     }
 }
 
@@ -158,7 +159,7 @@ pub(crate) fn compressed_network(bits: &[u8], rng: &mut ChaCha8Rng) -> Network {
     network
 }
 
-/// `network` with one operator everywhere: 0–3 dense, 4–5 sparse.
+/// `network` with one operator everywhere: 0–3 and 6 dense, 4–5 sparse.
 pub(crate) fn with_only(operator: usize, mut network: Network) -> Network {
     for block in &mut network.blocks {
         let (Some(dense), Some(sparse)) = (&mut block.dense, &mut block.sparse) else {
@@ -186,6 +187,12 @@ pub(crate) fn with_only(operator: usize, mut network: Network) -> Network {
                     right: last,
                 }
             }
+            6 => {
+                dense.operator = DenseOperator::Flattened {
+                    dense_inputs: inputs.clone(),
+                    sparse_inputs: inputs,
+                }
+            }
             4 => sparse.operator = SparseOperator::Linear,
             _ => sparse.operator = SparseOperator::Attention,
         }
@@ -194,9 +201,13 @@ pub(crate) fn with_only(operator: usize, mut network: Network) -> Network {
 }
 
 fn random_block(position: usize, bits: &[u8], rng: &mut ChaCha8Rng) -> Block {
-    let operator = match rng.random_range(0..4) {
+    let operator = match rng.random_range(0..5) {
         0 => DenseOperator::FullyConnected {
             inputs: subset(position, rng),
+        },
+        4 => DenseOperator::Flattened {
+            dense_inputs: subset(position, rng),
+            sparse_inputs: subset(position, rng),
         },
         1 => DenseOperator::DotProduct {
             dense_inputs: subset(position, rng),

@@ -143,6 +143,22 @@ impl Naive {
                     let layer = self.layer(block, Kind::FullyConnected);
                     relu(layer.normed(&dense_of(inputs), node.width))
                 }
+                DenseOperator::Flattened {
+                    dense_inputs,
+                    sparse_inputs,
+                } => {
+                    let mut values = Row::new();
+                    for tensor in dense_inputs {
+                        values.extend(&tensors[tensor].0);
+                    }
+                    for tensor in sparse_inputs {
+                        for column in transposed(&tensors[tensor].1) {
+                            values.extend(column);
+                        }
+                    }
+                    let layer = self.layer(block, Kind::Flattened);
+                    relu(layer.normed(&self.activations(&values, bits), node.width))
+                }
                 DenseOperator::DotProduct {
                     dense_inputs,
                     sparse_inputs,

@@ -112,7 +112,9 @@ impl Part {
             }
             if let Some(node) = &mut block.dense {
                 let part = match node.operator {
-                    DenseOperator::FullyConnected { .. } => Self::FullyConnected,
+                    DenseOperator::FullyConnected { .. } | DenseOperator::Flattened { .. } => {
+                        Self::FullyConnected
+                    }
                     DenseOperator::DotProduct { .. } => Self::DotProduct,
                     DenseOperator::SigmoidGating { .. } => Self::SigmoidGating,
                     DenseOperator::Sum { .. } => Self::Sum,

@@ -146,6 +146,7 @@ pub(crate) fn train_supernet_with(
         max_rows: prepared.space.max_rows(),
         embedding_dim: prepared.space.embedding_dim(),
         layer_norm: config.layer_norm,
+        has_flattened: prepared.space.has_flattened(),
     };
     let choices = prepared.space.embedding_choices();
     let mut supernet = Supernet::shared_with_tables(capacity, &choices, log.shape(), seed)
