@@ -194,3 +194,45 @@ fn mistakes_on_the_command_line_and_in_designs() {
         "`table_rows` has 26 entries",
     );
 }
+
+#[test]
+fn mistakes_about_cells() {
+    let check = |cells: &str, message: &str, place: &str| {
+        let bench = Bench::new();
+        let section = format!("[score]\nanalogue = {{ cells = \"{cells}\" }}\n");
+        bench.write(
+            "search.toml",
+            &SMALL_SEARCH.replacen("[score]\n", &section, 1),
+        );
+        bench.write("cells.toml", CELLS);
+        let error = bench.fail(2, &["search", "search.toml", "--run", "run"]);
+        assert!(error.contains(message) && error.contains(place), "{error}");
+        assert!(!exists(&bench.path("run")), "nothing is made");
+    };
+    check("flash", "give a file, or one of `ideal`", "search.toml:");
+    let message = "`range.high-us` is 2, expected more than `range.low-us`";
+    check("cells.toml", message, "cells.toml:5:1");
+}
+
+/// Cells whose highest level is below the lowest.
+const CELLS: &str = r#"name = "upside-down"
+
+[range]
+low-us = 5.0
+high-us = 2.0
+source = "nowhere"
+
+[spread]
+polynomial = []
+source = "nowhere"
+
+[stuck]
+low = 0.0
+high = 0.0
+source = "nowhere"
+
+[wires]
+row-ohm = 0.0
+col-ohm = 0.0
+source = "nowhere"
+"#;

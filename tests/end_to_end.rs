@@ -4,7 +4,7 @@ mod program;
 
 use std::{thread, time::Duration};
 
-use program::Bench;
+use program::{Bench, SMALL_SEARCH};
 use serde_json::Value;
 
 #[test]
@@ -99,6 +99,31 @@ fn a_search_writes_a_front_that_repeats_whatever_the_threads() {
     ];
     bench.succeed(&one);
     assert_eq!(trained(&bench.read("a/run.log")), before);
+}
+
+#[test]
+fn hardware_in_the_score_costs_and_repeats() {
+    let bench = Bench::new();
+    let section = "[score]\nanalogue = { cells = \"wan-2022-1d\", chips = 1 }\n";
+    let config = SMALL_SEARCH.replacen("[score]\n", section, 1);
+    bench.write("search.toml", &config);
+    bench.succeed(&["search", "search.toml", "--run", "a", "--threads", "1"]);
+    bench.succeed(&["search", "search.toml", "--run", "b", "--threads", "3"]);
+    assert_eq!(bench.read("a/pareto.json"), bench.read("b/pareto.json"));
+
+    let arguments = ["analogue", "a", "--chips", "2", "--samples", "300"];
+    let shown = bench.succeed(&arguments);
+    assert!(shown.contains("+ spread of cells"), "{shown}");
+    let results: Value = serde_json::from_str(&bench.read("a/analogue.json")).unwrap();
+    let rows = results[0]["rows"].as_array().unwrap();
+    let loss = |row: usize, chip: usize| rows[row]["chips"][chip]["log_loss"].as_f64().unwrap();
+    assert_eq!(rows[5]["effects"], "all");
+    assert!(loss(5, 0) != loss(5, 1), "two chips");
+    assert!(
+        (loss(1, 0) - loss(0, 0)).abs() < 0.01,
+        "nothing is lost in converters"
+    );
+    assert_eq!(bench.succeed(&arguments), shown);
 }
 
 const BASELINES: &str = r#"

@@ -1,6 +1,6 @@
 //! The cells that networks are scored on.
 
-use std::{num::NonZero, path::Path};
+use std::{num::NonZero, ops::Range, path::Path};
 
 use pimento_data::{ClickLog, Split};
 use pimento_hardware::{CellPreset, ChipDesign, ReramPreset};
@@ -126,9 +126,16 @@ pub(crate) fn built_in_cells(name: &str) -> Option<CellPreset> {
 pub(crate) fn read_cells(path: &Path) -> Result<CellPreset, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::file("read", path, source))?;
     CellPreset::parse(&text).map_err(|error| {
-        let span = error.span();
+        let span = error.span().or_else(|| place(&text, error.key()?));
         Error::toml(path, &text, error, span)
     })
+}
+
+/// Where a key of a table stands.
+fn place(text: &str, (table, key): (&str, &str)) -> Option<Range<usize>> {
+    let header = text.find(&format!("[{table}]"))?;
+    let first = header + text[header..].find(key)?;
+    Some(first..first + key.len().max(1))
 }
 
 fn two() -> NonZero<u32> {

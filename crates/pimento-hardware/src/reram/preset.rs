@@ -153,6 +153,17 @@ pub struct ChipTotals {
 }
 
 impl PresetError {
+    /// The table and the key that the error is about, where the parser does not know the place.
+    pub fn key(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Toml { .. } => None,
+            Self::NoSource { table } => Some((table, "source")),
+            Self::OutOfRange { key, .. } | Self::NotPositive { key, .. } => {
+                Some(key.split_once('.').unwrap_or((key, "")))
+            }
+        }
+    }
+
     /// Bytes of the text that the error is about.
     pub fn span(&self) -> Option<Range<usize>> {
         match self {
