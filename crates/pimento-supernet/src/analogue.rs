@@ -47,6 +47,9 @@ use matrix::{Coding, WholeMatrix, WholeVectors};
 use product::{Reading, some};
 use statistics::Statistics;
 
+/// Faults of cells never share random numbers with initial weights and orders of samples.
+const CHIP_STREAM: u64 = 1 << 44;
+
 /// Vectors that gains and statistics of a matrix are measured on, at most.
 const MEASURED_VECTORS: usize = 512;
 
@@ -233,7 +236,7 @@ impl MatrixOnChip {
         let vectors = WholeVectors::new(input, layer.rows, coding);
         let writing = analogue.writing(&matrix, coding.bits);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(u64::from(layer.key.0) << 8 | layer.key.1 as u64);
+        rng.set_stream(CHIP_STREAM | u64::from(layer.key.0) << 8 | layer.key.1 as u64);
         let groups = writing.write(&matrix, &mut rng);
         let mut reading = Reading::new(&writing, &matrix, coding, groups);
         if converter::Converter::is_calibrated(&analogue.chip) {

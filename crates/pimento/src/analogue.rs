@@ -43,6 +43,8 @@ pub(crate) struct Conditions {
     pub(crate) calibration_samples: NonZero<usize>,
     /// Whether columns are corrected.
     pub(crate) corrects_columns: bool,
+    /// Whether the chip stores columns flipped where that saves converters a bit.
+    pub(crate) flips_columns: bool,
 }
 
 /// What is scored, on which samples.
@@ -74,6 +76,7 @@ impl AnalogueSection {
             fidelity: self.fidelity,
             calibration_samples: self.calibration_samples,
             corrects_columns: self.corrects_columns,
+            flips_columns: ReramPreset::isaac().saves_adc_bit(),
         }
     }
 }
@@ -91,7 +94,7 @@ impl Conditions {
         let analogue = Analogue {
             chip,
             cells: self.cells.clone(),
-            flips_columns: ReramPreset::isaac().saves_adc_bit(),
+            flips_columns: self.flips_columns,
             corrects_columns: self.corrects_columns,
             fidelity: self.fidelity,
             calibration_samples: self.calibration_samples,

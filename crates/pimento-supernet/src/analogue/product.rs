@@ -372,7 +372,9 @@ mod tests {
             let mut vectors = numbers(vectors * rows, activation_bits, 2);
             if !are_signed {
                 let lowest = vectors.iter().copied().fold(0.0, f32::min);
-                vectors.iter_mut().for_each(|number| *number -= lowest);
+                for number in &mut vectors {
+                    *number -= lowest;
+                }
             }
             let expected = by_definition(&vectors, &matrix);
             for (found, expected) in reading.products(&vectors, rows).iter().zip(&expected) {

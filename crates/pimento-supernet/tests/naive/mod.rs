@@ -147,15 +147,7 @@ impl Naive {
                     dense_inputs,
                     sparse_inputs,
                 } => {
-                    let mut values = Row::new();
-                    for tensor in dense_inputs {
-                        values.extend(&tensors[tensor].0);
-                    }
-                    for tensor in sparse_inputs {
-                        for column in transposed(&tensors[tensor].1) {
-                            values.extend(column);
-                        }
-                    }
+                    let values = flattened(tensors, dense_inputs, sparse_inputs);
                     let layer = self.layer(block, Kind::Flattened);
                     relu(layer.normed(&self.activations(&values, bits), node.width))
                 }
@@ -428,6 +420,15 @@ fn rounded(values: &[f64], bits: u8) -> Row {
         .iter()
         .map(|value| (value / step).round_ties_even() * step)
         .collect()
+}
+
+/// All values of dense tensors, then those of sparse ones column by column.
+fn flattened(tensors: &BTreeMap<usize, (Row, Rows)>, dense: &[usize], sparse: &[usize]) -> Row {
+    let mut values: Row = dense.iter().flat_map(|t| tensors[t].0.clone()).collect();
+    for tensor in sparse {
+        values.extend(transposed(&tensors[tensor].1).concat());
+    }
+    values
 }
 
 /// Rounded to 2^bits levels from the least to the largest value, zero included.
