@@ -223,6 +223,20 @@ proptest! {
     }
 
     #[test]
+    fn reading_all_rows_at_once_never_takes_longer_or_more_energy(
+        hardware in hardware(), ops in prop::collection::vec(matrix(), 1..6),
+    ) {
+        let with = |readout| {
+            let chip = ChipDesign { readout, ..hardware.chip };
+            PimCostModel::isaac().summary(&workload(&ops), &Hardware { chip, ..hardware })
+        };
+        let (groups, all) = (with(Readout::RowGroups), with(Readout::AllRows));
+        prop_assume!(groups.violation == 0.0);
+        prop_assert!(all.latency_ns <= groups.latency_ns && all.energy_pj <= groups.energy_pj);
+        prop_assert_eq!(all.area_um2, groups.area_um2);
+    }
+
+    #[test]
     fn compressed_tables_that_save_values_never_need_more_capacity(table in table()) {
         let full = EmbeddingTable { storage: TableStorage::Rows, ..table };
         let stored = table.storage.stored_values(table.rows, u64::from(table.width));
