@@ -4,7 +4,7 @@ mod program;
 
 use std::{thread, time::Duration};
 
-use program::{Bench, SMALL_SEARCH};
+use program::{Bench, SMALL_SEARCH, exists};
 use serde_json::Value;
 
 #[test]
@@ -263,6 +263,7 @@ fn every_kind_of_table_has_bytes_and_a_log_loss() {
     let bench = Bench::new();
     let error = bench.fail(2, &["tables", "search.toml", "--run", "plain"]);
     assert!(error.contains("no section `[embedding]`"), "{error}");
+    assert!(!exists(&bench.path("plain")), "nothing is made");
     with_tables(&bench);
     let command = [
         "tables",

@@ -7,11 +7,12 @@ use serde::Serialize;
 use tracing::info;
 
 use crate::{
+    catalogue::space_of,
     cli::{Cli, TablesArgs},
     co_design::embedding_bytes,
     commands::{
         rank::{draw, score},
-        train::{Prepared, prepare, train_supernet},
+        train::{Prepared, configuration, prepare, train_supernet},
     },
     error::Error,
     interrupt::Interrupt,
@@ -46,6 +47,12 @@ struct Difference {
 
 /// Scores random networks with every kind of table, and trains them if asked.
 pub(crate) fn run(cli: &Cli, arguments: &TablesArgs, interrupt: &Interrupt) -> Result<(), Error> {
+    let (_, config) = configuration(&arguments.search)?;
+    if space_of(&config)?.table_menu().is_empty() {
+        let message = "this space has no section `[embedding]`: use one that has, such as \
+                       `compressed`";
+        return Err(config.error(message, config.file.space.span()));
+    }
     let prepared = prepare(cli, &arguments.search)?;
     let command = format!(
         "tables --resume {} --networks {} --seeds {}",
@@ -62,12 +69,6 @@ fn measure(
     interrupt: &Interrupt,
 ) -> Result<(), Error> {
     let menu = prepared.space.table_menu();
-    if menu.is_empty() {
-        let message = "this space has no section `[embedding]`: use one that has, such as \
-                       `compressed`";
-        let span = prepared.config.file.space.span();
-        return Err(prepared.config.error(message, span));
-    }
     let supernet = train_supernet(prepared, interrupt)?;
     let networks = draw(prepared, usize::from(arguments.networks));
     let variants: Vec<Vec<Network>> = menu

@@ -55,16 +55,7 @@ pub(crate) fn run(cli: &Cli, arguments: &SearchArgs, interrupt: &Interrupt) -> R
 /// Reads everything that a run needs; the run's folder is made last, when nothing can be wrong.
 pub(crate) fn prepare(cli: &Cli, arguments: &SearchArgs) -> Result<Prepared, Error> {
     use_threads(cli);
-    let earlier = arguments
-        .resume
-        .as_deref()
-        .map(RunFolder::open)
-        .transpose()?;
-    let config = match (&earlier, &arguments.config) {
-        (Some(run), _) => run.config()?,
-        (None, Some(path)) => SearchConfig::read(path)?,
-        (None, None) => SearchConfig::built_in()?,
-    };
+    let (earlier, config) = configuration(arguments)?;
     let space = space_of(&config)?;
     let data = open_log(&config)?;
     let space = space.for_tables(&table_rows(data.log.as_ref()));
@@ -81,6 +72,23 @@ pub(crate) fn prepare(cli: &Cli, arguments: &SearchArgs) -> Result<Prepared, Err
     };
     announce(&prepared);
     Ok(prepared)
+}
+
+/// The configuration that the arguments name, and the run that they continue.
+pub(crate) fn configuration(
+    arguments: &SearchArgs,
+) -> Result<(Option<RunFolder>, SearchConfig), Error> {
+    let earlier = arguments
+        .resume
+        .as_deref()
+        .map(RunFolder::open)
+        .transpose()?;
+    let config = match (&earlier, &arguments.config) {
+        (Some(run), _) => run.config()?,
+        (None, Some(path)) => SearchConfig::read(path)?,
+        (None, None) => SearchConfig::built_in()?,
+    };
+    Ok((earlier, config))
 }
 
 /// Limits the worker threads of the whole program, once.
