@@ -75,10 +75,16 @@ pub(crate) fn quantise_range(group: &mut [f32], bits: u8) {
         return;
     }
     let (to_grid, from_grid) = (steps / (high - low), (high - low) / steps);
-    let lowest = (low * to_grid + ROUNDER) - ROUNDER;
+    let highest = (low * to_grid + ROUNDER) - ROUNDER + steps;
     for value in group {
-        // Where both ends lie half way between two levels, the upper one would be a level too many.
-        let level = ((*value * to_grid + ROUNDER) - ROUNDER).min(lowest + steps);
+        // Where both ends lie half way between two levels, rounding may use a level too many or one
+        // too few; so the upper end is always the highest, and rounding again changes nothing.
+        let level = (*value * to_grid + ROUNDER) - ROUNDER;
+        let level = if *value < high {
+            level.min(highest)
+        } else {
+            highest
+        };
         *value = level * from_grid;
     }
 }
@@ -196,6 +202,12 @@ mod tests {
         let mut halves = vec![-3.5, 3.5, 1.1];
         quantise_range(&mut halves, 3);
         assert_eq!(halves, [-4.0, 3.0, 1.0]);
+        let mut halves = vec![-2.5, 4.5, 1.1];
+        quantise_range(&mut halves, 3);
+        assert_eq!(halves, [-2.0, 5.0, 1.0]);
+        let once = halves.clone();
+        quantise_range(&mut halves, 3);
+        assert_eq!(halves, once);
         let mut zeros = vec![0.0; 3];
         quantise_range(&mut zeros, 8);
         assert_eq!(zeros, [0.0; 3]);

@@ -56,6 +56,13 @@ pub(crate) struct Exam<'a> {
     pub(crate) head: &'a HeadFit,
 }
 
+impl Exam<'_> {
+    /// Quality of a network without hardware.
+    pub(crate) fn quality(self, supernet: &Supernet, network: &Network) -> Quality {
+        supernet.evaluate(network, self.log, self.split, self.samples, self.head)
+    }
+}
+
 impl AnalogueSection {
     /// The section with its defaults.
     pub(crate) fn new(cells: &str) -> Self {
@@ -100,13 +107,15 @@ impl Conditions {
             calibration_samples: self.calibration_samples,
         };
         let seeds = seed..seed + u64::from(self.chips);
-        let Exam {
-            log,
-            split,
-            samples,
-            head,
-        } = exam;
-        supernet.evaluate_on_chips(network, log, split, samples, head, &analogue, seeds)
+        supernet.evaluate_on_chips(
+            network,
+            exam.log,
+            exam.split,
+            exam.samples,
+            exam.head,
+            &analogue,
+            seeds,
+        )
     }
 }
 

@@ -122,9 +122,7 @@ impl CoDesign<'_> {
                 let qualities = conditions.qualities(self.supernet, &network, chip, exam, *seed);
                 analogue::mean(&qualities)
             }
-            _ => self
-                .supernet
-                .evaluate(&network, exam.log, exam.split, exam.samples, exam.head),
+            _ => exam.quality(self.supernet, &network),
         }
     }
 }

@@ -443,7 +443,10 @@ fn rounded_in_range(values: &[f64], bits: u8) -> Row {
     let highest = (low / step).round_ties_even() + steps;
     values
         .iter()
-        .map(|value| (value / step).round_ties_even().min(highest) * step)
+        .map(|&value| match (value / step).round_ties_even() {
+            level if value < high => level.min(highest) * step,
+            _ => highest * step,
+        })
         .collect()
 }
 

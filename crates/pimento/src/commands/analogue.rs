@@ -218,13 +218,7 @@ fn qualities(
         let chip = design.hardware.chip;
         return conditions.qualities(supernet, &design.network, chip, exam, seed);
     }
-    let Exam {
-        log,
-        split,
-        samples,
-        head,
-    } = exam;
-    vec![supernet.evaluate(&design.network, log, split, samples, head)]
+    vec![exam.quality(supernet, &design.network)]
 }
 
 fn render(records: &[Record]) -> String {

@@ -143,15 +143,17 @@ pub(crate) fn draw(prepared: &Prepared, count: usize) -> Vec<Network> {
     networks
 }
 
-fn train_alone(
+/// Trainings from scratch, one list per network, and the seconds of one, mean; no seconds if some had
+/// been done before.
+pub(crate) fn train_alone<'n>(
     prepared: &Prepared,
-    networks: &[Network],
+    networks: impl IntoIterator<Item = &'n Network>,
     seeds: u64,
     interrupt: &Interrupt,
 ) -> Result<(Vec<Vec<Training>>, Option<f64>), Error> {
     let recipe = &prepared.config.file.retrain.get_ref().recipe();
     let jobs: Vec<Job<'_>> = networks
-        .iter()
+        .into_iter()
         .enumerate()
         .flat_map(|(number, network)| {
             (0..seeds).map(move |seed| Job {
@@ -201,7 +203,7 @@ fn heads(prepared: &Prepared) -> Vec<HeadFit> {
     heads
 }
 
-fn mean_log_loss(trainings: &[Training]) -> f64 {
+pub(crate) fn mean_log_loss(trainings: &[Training]) -> f64 {
     let losses = trainings
         .iter()
         .map(|training| training.validation.log_loss);

@@ -1,7 +1,7 @@
 //! `tables`: log loss against bytes for each kind and width of embedding table.
 
 use pimento_space::{FieldEmbedding, Network};
-use pimento_supernet::{Model, Supernet};
+use pimento_supernet::Supernet;
 use rayon::prelude::*;
 use serde::Serialize;
 use tracing::info;
@@ -11,13 +11,12 @@ use crate::{
     cli::{Cli, TablesArgs},
     co_design::embedding_bytes,
     commands::{
-        rank::{draw, score},
+        rank::{draw, mean_log_loss, score, train_alone},
         train::{Prepared, configuration, prepare, train_supernet},
     },
     error::Error,
     interrupt::Interrupt,
     table,
-    verify::{Job, Trainings},
 };
 
 /// File with the results.
@@ -140,28 +139,12 @@ fn trained_alone(
     if seeds == 0 {
         return Ok(None);
     }
-    let recipe = &prepared.config.file.retrain.get_ref().recipe();
-    let networks = variants.iter().flatten().enumerate();
-    let jobs: Vec<Job<'_>> = networks
-        .flat_map(|(number, network)| {
-            (0..seeds).map(move |seed| Job {
-                name: format!("network {number}"),
-                model: Model::Network(network),
-                recipe,
-                seed: prepared.config.file.seed + seed,
-            })
-        })
-        .collect();
-    let mut trainings = Trainings::open(&prepared.run, prepared.data.log.as_ref())?;
-    let trainings = trainings.train(&jobs, interrupt)?;
+    let (trainings, _) = train_alone(prepared, variants.iter().flatten(), seeds, interrupt)?;
     let losses: Vec<f64> = trainings
-        .chunks(seeds as usize)
-        .map(|seeds| {
-            let losses = seeds.iter().map(|training| training.validation.log_loss);
-            losses.sum::<f64>() / seeds.len() as f64
-        })
+        .iter()
+        .map(|trainings| mean_log_loss(trainings))
         .collect();
-    info!(trainings = trainings.len(), "trained alone");
+    info!(networks = trainings.len(), "trained alone");
     Ok(Some(
         losses
             .chunks(variants[0].len())
