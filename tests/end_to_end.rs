@@ -102,6 +102,28 @@ fn a_search_writes_a_front_that_repeats_whatever_the_threads() {
 }
 
 #[test]
+fn each_design_gets_the_recipe_that_suits_it() {
+    let bench = Bench::new();
+    let recipes = "\n[[retrain.recipes]]\ntrain = { learning-rate = 1e-9 }\n\
+                   [[retrain.recipes]]\ntrain = { epochs = 0.3, batch-size = 64 }\n";
+    bench.write("search.toml", &format!("{SMALL_SEARCH}{recipes}"));
+    bench.succeed(&["search", "search.toml", "--run", "a"]);
+    let trained = |log: &str| log.matches("trained alone").count();
+    let before = trained(&bench.read("a/run.log"));
+    bench.succeed(&["retrain", "a", "--seeds", "2"]);
+    let results: Value = serde_json::from_str(&bench.read("a/retrain.json")).unwrap();
+    assert_eq!(results[0]["recipe"], 1, "the first one learns nothing");
+    assert_eq!(results[0]["trainings"].as_array().unwrap().len(), 2);
+    // The search has tried both recipes with the first seed.
+    assert_eq!(trained(&bench.read("a/run.log")), before + 1);
+    let front: Value = serde_json::from_str(&bench.read("a/pareto.json")).unwrap();
+    assert_eq!(
+        front["designs"][0]["trainings"][0], results[0]["trainings"][0],
+        "the front shows the better one"
+    );
+}
+
+#[test]
 fn hardware_in_the_score_costs_and_repeats() {
     let bench = Bench::new();
     let section = "[score]\nanalogue = { cells = \"wan-2022-1d\", chips = 1 }\n";

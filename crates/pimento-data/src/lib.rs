@@ -44,6 +44,6 @@ pub use schema_error::SchemaError;
 pub use split_rule::SplitRule;
 pub use summary::{ColumnSummary, LogSummary, SplitSummary};
 pub use synthetic::{
-    BestPossible, Interactions, Score, SyntheticError, SyntheticLog, SyntheticSettings,
+    BestPossible, Interactions, Labels, Score, SyntheticError, SyntheticLog, SyntheticSettings,
     VarianceShares,
 };

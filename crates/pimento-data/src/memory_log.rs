@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::{Batch, BySplit, ClickLog, ColumnSummary, LogShape, LogSummary, Split, SplitSummary};
 
 /// A click log in memory, checked once: every sample has the shape of the log, every index is
-/// below the rows of its table, and every label is 0 or 1.
+/// below the rows of its table, and every label is 0 or 1 or a probability in between.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemoryLog {
     shape: LogShape,
@@ -56,8 +56,8 @@ pub enum MemoryLogError {
         /// Rows of the table.
         table_rows: u32,
     },
-    /// A label that is neither 0 nor 1.
-    #[error("label `{label}` of sample {sample} in split `{split}` is neither 0 nor 1")]
+    /// A label outside \[0, 1\].
+    #[error("label `{label}` of sample {sample} in split `{split}` is not from 0 to 1")]
     Label {
         /// The split.
         split: Split,
@@ -95,7 +95,7 @@ impl MemoryLog {
     pub fn describe(&self) -> LogSummary {
         let splits = BySplit::from_fn(|split| {
             let labels = &self.samples[split].labels;
-            let clicks = labels.iter().filter(|&&label| label == 1.0).count() as u64;
+            let clicks = labels.iter().copied().map(f64::from).sum::<f64>().round() as u64;
             SplitSummary {
                 rows: labels.len() as u64,
                 clicks,
@@ -193,7 +193,7 @@ fn check_values(shape: &LogShape, split: Split, batch: &Batch) -> Result<(), Mem
     match batch
         .labels
         .iter()
-        .position(|&label| label != 0.0 && label != 1.0)
+        .position(|label| !(0.0..=1.0).contains(label))
     {
         Some(sample) => Err(MemoryLogError::Label {
             split,
@@ -275,14 +275,15 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_0_or_1() {
-        let error = log_of(batch([0, 0], 0.5)).unwrap_err();
+    fn a_label_is_a_probability() {
+        log_of(batch([0, 0], 0.5)).unwrap();
+        let error = log_of(batch([0, 0], 1.5)).unwrap_err();
         assert_eq!(
             error,
             MemoryLogError::Label {
                 split: Split::Train,
                 sample: 0,
-                label: 0.5
+                label: 1.5
             }
         );
     }

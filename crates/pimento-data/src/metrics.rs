@@ -49,13 +49,18 @@ pub fn log_loss_of_probabilities(probabilities: &[f64], labels: &[f32]) -> f64 {
 /// Area under the ROC curve of `scores` against `labels`: the share of pairs of a click and a
 /// non-click in which the click scores higher, equal scores counting one half (Mann–Whitney U with
 /// mid-ranks). Exact. `None` if all labels are equal, if there are no samples, or if a score is
-/// NaN.
+/// NaN. Labels between 0 and 1 are probabilities: the value is then the ratio of the expectations of
+/// ordered and of all pairs.
 ///
 /// Panics if the lengths differ.
 pub fn auc(scores: &[f32], labels: &[f32]) -> Option<f64> {
     assert_eq!(scores.len(), labels.len(), "one score per label");
     if scores.iter().any(|score| score.is_nan()) {
         return None;
+    }
+    if labels.iter().any(|&label| label != 0.0 && label != 1.0) {
+        let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
+        return expected_auc(&wide(scores), &wide(labels));
     }
     let mut keys: Vec<u64> = scores
         .iter()
@@ -72,6 +77,29 @@ pub fn auc(scores: &[f32], labels: &[f32]) -> Option<f64> {
         clicks += tied_clicks;
     }
     (clicks > 0 && below > 0).then(|| wins / (clicks as f64 * below as f64))
+}
+
+/// Expected share of the pairs of a click and a non-click that scores put in order, equal scores
+/// counting one half; the ratio of the expectations of ordered and of all pairs.
+pub(crate) fn expected_auc(scores: &[f64], probabilities: &[f64]) -> Option<f64> {
+    let mut sorted: Vec<(f64, f64)> = scores
+        .iter()
+        .copied()
+        .zip(probabilities.iter().copied())
+        .collect();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut below, mut wins, mut clicks, mut self_pairs) = (0.0, 0.0, 0.0, 0.0);
+    for tied in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let tied_clicks: f64 = tied.iter().map(|(_, p)| p).sum();
+        let tied_others: f64 = tied.iter().map(|(_, p)| 1.0 - p).sum();
+        let own: f64 = tied.iter().map(|(_, p)| p * (1.0 - p)).sum();
+        wins += tied_clicks * below + 0.5 * (tied_clicks * tied_others - own);
+        below += tied_others;
+        clicks += tied_clicks;
+        self_pairs += own;
+    }
+    let pairs = clicks * below - self_pairs;
+    (pairs > 0.0).then(|| wins / pairs)
 }
 
 /// A number that sorts as the score does, −0 and 0 being equal; its lowest bit is the label.
@@ -98,6 +126,18 @@ pub(crate) fn sigmoid(z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn expected_auc_of_two_rows() {
+        // Ordered pairs: the upper row clicks and the lower does not, .8 × .7; all pairs: that and
+        // the reverse, .3 × .2.
+        let auc = expected_auc(&[1.0, 0.0], &[0.8, 0.3]).unwrap();
+        assert!((auc - 0.56 / 0.62).abs() < 1e-12);
+        assert_eq!(expected_auc(&[0.0, 0.0], &[0.8, 0.3]), Some(0.5));
+        assert_eq!(expected_auc(&[0.0], &[0.8]), None);
+        let soft = crate::auc(&[1.0, 0.0], &[0.8, 0.3]).unwrap();
+        assert!((soft - auc).abs() < 1e-7);
+    }
 
     #[test]
     fn auc_counts_pairs() {

@@ -22,7 +22,7 @@ use crate::{Batch, BySplit, LogShape, MemoryLog, Split, metrics::sigmoid};
 
 pub use self::{
     best_possible::{BestPossible, Score},
-    settings::{SyntheticError, SyntheticSettings, VarianceShares},
+    settings::{Labels, SyntheticError, SyntheticSettings, VarianceShares},
     truth::Interactions,
 };
 
@@ -61,7 +61,7 @@ impl SyntheticSettings {
             validation: train,
             test: train + held_out,
         };
-        let rows = BySplit::from_fn(|split| {
+        let mut rows = BySplit::from_fn(|split| {
             let length = if split == Split::Train {
                 train
             } else {
@@ -69,6 +69,10 @@ impl SyntheticSettings {
             };
             draw_rows(self.seed, &law, &truth, starts[split], length)
         });
+        if self.labels == Labels::Expected {
+            rows.validation.expect_labels();
+            rows.test.expect_labels();
+        }
         let best = BySplit::from_fn(|split| {
             let rows = &rows[split];
             BestPossible::new(&rows.logits, &rows.first_order, &rows.batch.labels)
@@ -117,6 +121,12 @@ fn draw_rows(seed: u64, law: &InputLaw, truth: &Truth, start: usize, length: usi
 }
 
 impl Rows {
+    /// Puts probabilities in place of the labels that were drawn from them.
+    fn expect_labels(&mut self) {
+        let probabilities = self.logits.iter().map(|&logit| sigmoid(logit) as f32);
+        self.batch.labels = probabilities.collect();
+    }
+
     fn push(&mut self, seed: u64, law: &InputLaw, truth: &Truth, row: u64) {
         let mut stream = Stream::row(seed, row);
         let (dense_at, index_at) = (self.batch.dense.len(), self.batch.indices.len());

@@ -5,7 +5,8 @@
 )]
 
 use pimento_data::{
-    Batch, ClickLog, Interactions, MemoryLog, Split, SyntheticLog, SyntheticSettings, auc, log_loss,
+    Batch, ClickLog, Interactions, Labels, MemoryLog, Split, SyntheticLog, SyntheticSettings, auc,
+    log_loss,
 };
 
 fn default_log() -> SyntheticLog {
@@ -38,6 +39,28 @@ fn the_default_log_is_as_hard_as_criteo() {
             "{split}: {best:?}"
         );
     }
+}
+
+#[test]
+fn expected_labels_are_what_drawn_ones_are_drawn_from() {
+    let drawn = default_log();
+    let expected = SyntheticSettings {
+        labels: Labels::Expected,
+        ..SyntheticSettings::default()
+    };
+    let expected = expected.generate().unwrap();
+    let [train, test] = [Split::Train, Split::Test];
+    assert_eq!(drawn.log.samples(train), expected.log.samples(train));
+    assert_eq!(
+        drawn.log.samples(test).indices,
+        expected.log.samples(test).indices
+    );
+    let best = &expected.best[test];
+    assert!((best.log_loss - best.expected.log_loss).abs() < 1e-7);
+    assert!((best.auc.unwrap() - best.expected.auc.unwrap()).abs() < 1e-6);
+    assert_eq!(best.expected, drawn.best[test].expected);
+    let clicks = |log: &SyntheticLog| log.log.describe().splits[test].clicks as f64;
+    assert!((clicks(&drawn) - clicks(&expected)).abs() < 4.0 * (0.25 * 12_000.0_f64).sqrt());
 }
 
 #[test]

@@ -115,6 +115,9 @@ pub(crate) struct RetrainSection {
     pub(crate) train: TrainSettings,
     /// When it stops before its last epoch.
     pub(crate) stop: StopSettings,
+    /// Ways to train of which each design gets the one that suits it best on the validation split,
+    /// in place of `train` and `stop`.
+    pub(crate) recipes: Vec<Recipe>,
     /// Designs of the front that are trained alone at the end of a search.
     pub(crate) designs: usize,
     /// Designs to compare with, trained and priced at the end of a search.
@@ -122,8 +125,8 @@ pub(crate) struct RetrainSection {
 }
 
 /// How a network is trained alone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Recipe {
     /// The training; `epochs` is the most.
     pub(crate) train: TrainSettings,
@@ -164,7 +167,16 @@ impl Default for StopSettings {
 }
 
 impl RetrainSection {
-    /// How networks are trained alone.
+    /// The ways to train a network alone, at least one.
+    pub(crate) fn recipes(&self) -> Vec<Recipe> {
+        if self.recipes.is_empty() {
+            vec![self.recipe()]
+        } else {
+            self.recipes.clone()
+        }
+    }
+
+    /// The way that `train` and `stop` say.
     pub(crate) fn recipe(&self) -> Recipe {
         Recipe {
             train: self.train.clone(),
@@ -216,6 +228,7 @@ impl Default for RetrainSection {
         Self {
             train: TrainSettings::default(),
             stop: StopSettings::default(),
+            recipes: Vec::new(),
             designs: 3,
             references,
         }
@@ -289,9 +302,13 @@ impl SearchConfig {
         if !(0.0..=1.0).contains(&share) {
             return Err(self.about(&format!("`full-path-share` is {share}, expected 0 to 1")));
         }
-        let retrain = self.file.retrain.get_ref().recipe();
+        let retrain = self.file.retrain.get_ref();
         let problem = train_problem("supernet.", &self.file.supernet.train)
-            .or_else(|| recipe_problem("retrain.", &retrain));
+            .or_else(|| recipe_problem("retrain.", &retrain.recipe()))
+            .or_else(|| {
+                let mut recipes = retrain.recipes.iter();
+                recipes.find_map(|recipe| recipe_problem("retrain.recipes.", recipe))
+            });
         if let Some(message) = problem {
             return Err(self.about(&message));
         }

@@ -1,7 +1,7 @@
 //! Training of single networks from scratch: the like-for-like comparison at the end of a search,
 //! and `retrain`.
 
-use std::sync::Mutex;
+use std::{ops::Range, sync::Mutex};
 
 use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
@@ -112,6 +112,47 @@ pub(crate) struct Job<'a> {
     pub(crate) seed: u64,
 }
 
+/// A model to train with the best of some recipes.
+pub(crate) struct Candidate<'a> {
+    /// What the journal calls it.
+    pub(crate) name: String,
+    /// What is trained.
+    pub(crate) model: Model<'a>,
+    /// Ways to train it, at least one.
+    pub(crate) recipes: &'a [Recipe],
+}
+
+impl Candidate<'_> {
+    /// Its training with one of its recipes.
+    fn job(&self, recipe: usize, seed: u64) -> Job<'_> {
+        Job {
+            name: self.name.clone(),
+            model: self.model,
+            recipe: &self.recipes[recipe],
+            seed,
+        }
+    }
+}
+
+/// How a candidate did.
+pub(crate) struct Alone {
+    /// Number of the recipe that suited it best.
+    pub(crate) recipe: usize,
+    /// One training with each seed.
+    pub(crate) trainings: Vec<Training>,
+}
+
+/// Number of the best training; the first one of equals, 0 if there is none.
+fn best_of(trainings: &[Training], monitor: Monitor) -> usize {
+    let mut best = 0;
+    for (number, training) in trainings.iter().enumerate() {
+        if is_better(monitor, &training.validation, &trainings[best].validation) {
+            best = number;
+        }
+    }
+    best
+}
+
 /// A training that was done, and all that it depends on beside the run's data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -192,6 +233,48 @@ impl<'a> Trainings<'a> {
             .collect();
         bar.finish_and_clear();
         trainings
+    }
+
+    /// Trains each candidate with every seed, with the one of its recipes that is best on the
+    /// validation split with the first seed.
+    pub(crate) fn train_best(
+        &mut self,
+        candidates: &[Candidate<'_>],
+        seeds: Range<u64>,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Alone>, Error> {
+        let choices = |candidate: &Candidate<'_>| match candidate.recipes {
+            [_] => 0,
+            recipes => recipes.len(),
+        };
+        let mut jobs = Vec::new();
+        for candidate in candidates {
+            let numbers = 0..choices(candidate);
+            jobs.extend(numbers.map(|number| candidate.job(number, seeds.start)));
+        }
+        let first = self.train(&jobs, interrupt)?;
+        let mut rest = &first[..];
+        let recipes: Vec<usize> = candidates
+            .iter()
+            .map(|candidate| {
+                let (own, others) = rest.split_at(choices(candidate));
+                rest = others;
+                best_of(own, candidate.recipes[0].stop.monitor)
+            })
+            .collect();
+        let chosen = || candidates.iter().zip(&recipes);
+        let jobs: Vec<Job<'_>> = chosen()
+            .flat_map(|(candidate, &number)| {
+                seeds.clone().map(move |seed| candidate.job(number, seed))
+            })
+            .collect();
+        let trainings = self.train(&jobs, interrupt)?;
+        let of_candidates = trainings.chunks((seeds.end - seeds.start) as usize);
+        let alone = of_candidates.zip(recipes).map(|(trainings, recipe)| Alone {
+            recipe,
+            trainings: trainings.to_vec(),
+        });
+        Ok(alone.collect())
     }
 
     /// The training of a job, if it was done.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     auc, log_loss,
-    metrics::{sigmoid, softplus},
+    metrics::{expected_auc, sigmoid, softplus},
 };
 
 /// A log loss in nats and an AUC, absent if it is not defined.
@@ -21,10 +21,10 @@ pub struct Score {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BestPossible {
-    /// Log loss, in nats, of the true probabilities on the labels that were drawn. A predictor may
-    /// fall below it by luck, by about 1 / √rows.
+    /// Log loss, in nats, of the true probabilities on the log's labels. A predictor may fall below
+    /// it by luck, by about 1 / √rows, if they were drawn.
     pub log_loss: f64,
-    /// AUC of the true probabilities on the labels that were drawn; absent if they are all equal.
+    /// AUC of the true probabilities on the log's labels; absent if they are all equal.
     pub auc: Option<f64>,
     /// Score of the true probabilities in expectation over labels; the log loss is their entropy.
     pub expected: Score,
@@ -73,29 +73,6 @@ impl Score {
     }
 }
 
-/// Expected share of the pairs of a click and a non-click that scores put in order, equal scores
-/// counting one half; the ratio of the expectations of ordered and of all pairs.
-fn expected_auc(scores: &[f64], probabilities: &[f64]) -> Option<f64> {
-    let mut sorted: Vec<(f64, f64)> = scores
-        .iter()
-        .copied()
-        .zip(probabilities.iter().copied())
-        .collect();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut below, mut wins, mut clicks, mut self_pairs) = (0.0, 0.0, 0.0, 0.0);
-    for tied in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let tied_clicks: f64 = tied.iter().map(|(_, p)| p).sum();
-        let tied_others: f64 = tied.iter().map(|(_, p)| 1.0 - p).sum();
-        let own: f64 = tied.iter().map(|(_, p)| p * (1.0 - p)).sum();
-        wins += tied_clicks * below + 0.5 * (tied_clicks * tied_others - own);
-        below += tied_others;
-        clicks += tied_clicks;
-        self_pairs += own;
-    }
-    let pairs = clicks * below - self_pairs;
-    (pairs > 0.0).then(|| wins / pairs)
-}
-
 /// Bias and slope of the logistic line through `scores` that has the lowest log loss against
 /// probabilities (Newton's method).
 fn fit_line(scores: &[f64], probabilities: &[f64]) -> (f64, f64) {
@@ -124,16 +101,6 @@ fn fit_line(scores: &[f64], probabilities: &[f64]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn expected_auc_of_two_rows() {
-        // Ordered pairs: the upper row clicks and the lower does not, .8 × .7; all pairs: that and
-        // the reverse, .3 × .2.
-        let auc = expected_auc(&[1.0, 0.0], &[0.8, 0.3]).unwrap();
-        assert!((auc - 0.56 / 0.62).abs() < 1e-12);
-        assert_eq!(expected_auc(&[0.0, 0.0], &[0.8, 0.3]), Some(0.5));
-        assert_eq!(expected_auc(&[0.0], &[0.8]), None);
-    }
 
     #[test]
     fn the_best_line_of_true_logits_is_the_identity() {

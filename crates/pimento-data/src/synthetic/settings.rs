@@ -33,6 +33,21 @@ pub struct SyntheticSettings {
     pub logit_sd: f64,
     /// What the variance of the true logit is made of.
     pub variance_shares: VarianceShares,
+    /// What the labels of the validation and the test split are; training is always on clicks.
+    pub labels: Labels,
+}
+
+/// What a label says about a sample.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Labels {
+    /// Whether it was clicked, drawn from the true probability.
+    #[default]
+    Drawn,
+    /// The true probability itself: log loss and AUC are then expectations over all draws, and a
+    /// log loss minus [`BestPossible::expected`](super::BestPossible::expected)'s is exactly the
+    /// divergence of the predictions from the truth.
+    Expected,
 }
 
 /// What the variance of the true logit is made of, relative to each other. The share of a kind of
@@ -104,6 +119,7 @@ impl Default for SyntheticSettings {
             base_rate: 0.25,
             logit_sd: 1.5,
             variance_shares: VarianceShares::default(),
+            labels: Labels::default(),
         }
     }
 }

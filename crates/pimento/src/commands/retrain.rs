@@ -18,7 +18,7 @@ use crate::{
     pareto::DesignRecord,
     run::RunFolder,
     table,
-    verify::{Job, Training, Trainings, logistic_regression},
+    verify::{Candidate, Training, Trainings, logistic_regression},
 };
 
 /// File with the results.
@@ -29,7 +29,7 @@ struct Work<'a> {
     name: String,
     supernet: Option<Quality>,
     model: Model<'a>,
-    recipe: Recipe,
+    recipes: Vec<Recipe>,
     macs: u64,
     cost: Option<CostSummary>,
 }
@@ -39,6 +39,8 @@ struct Work<'a> {
 struct Retrained {
     name: String,
     supernet: Option<Quality>,
+    /// Number of the recipe, of those of the configuration, that suited it best.
+    recipe: usize,
     trainings: Vec<Training>,
     /// Multiply–accumulates per inference.
     macs: u64,
@@ -63,36 +65,37 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
     };
     journal::start(cli.log_format, Some(run.path()))?;
 
-    let recipe = config.file.retrain.get_ref().recipe();
+    let recipes = config.file.retrain.get_ref().recipes();
     let regression = logistic_regression(input_shape(data.log.shape()));
     let regression = arguments.logistic_regression.then_some(&regression);
-    let mut work = work(&chosen, regression, &baselines, &recipe, &data);
-    for work in &mut work {
-        work.recipe.train.epochs = arguments.epochs.unwrap_or(work.recipe.train.epochs);
+    let mut work = work(&chosen, regression, &baselines, &recipes, &data);
+    if let Some(epochs) = arguments.epochs {
+        for recipe in work.iter_mut().flat_map(|work| &mut work.recipes) {
+            recipe.train.epochs = epochs;
+        }
     }
-    let jobs: Vec<Job<'_>> = work
+    let candidates: Vec<Candidate<'_>> = work
         .iter()
-        .flat_map(|work| {
-            (0..arguments.seeds).map(move |number| Job {
-                name: work.name.clone(),
-                model: work.model,
-                recipe: &work.recipe,
-                seed: config.file.seed + number,
-            })
+        .map(|work| Candidate {
+            name: work.name.clone(),
+            model: work.model,
+            recipes: &work.recipes,
         })
         .collect();
     // The command as it was typed: what is done is kept.
     let resume = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let seeds = config.file.seed..config.file.seed + arguments.seeds;
     let trainings = Trainings::open(&run, data.log.as_ref())?
-        .train(&jobs, interrupt)
+        .train_best(&candidates, seeds, interrupt)
         .map_err(|error| error.resumed_by(&resume))?;
     let results: Vec<Retrained> = work
         .iter()
-        .zip(trainings.chunks(arguments.seeds as usize))
-        .map(|(work, trainings)| Retrained {
+        .zip(trainings)
+        .map(|(work, alone)| Retrained {
             name: work.name.clone(),
             supernet: work.supernet,
-            trainings: trainings.to_vec(),
+            recipe: alone.recipe,
+            trainings: alone.trainings,
             macs: work.macs,
             cost: work.cost,
         })
@@ -106,7 +109,7 @@ fn work<'a>(
     designs: &[&'a DesignRecord],
     regression: Option<&'a Network>,
     baselines: &'a [Baseline],
-    recipe: &Recipe,
+    recipes: &[Recipe],
     data: &OpenLog,
 ) -> Vec<Work<'a>> {
     let shape = data.log.shape();
@@ -116,7 +119,7 @@ fn work<'a>(
         name: design.name.clone(),
         supernet: design.quality,
         model: Model::Network(&design.network),
-        recipe: recipe.clone(),
+        recipes: recipes.to_vec(),
         macs: design.macs,
         cost: Some(design.cost),
     });
@@ -124,7 +127,7 @@ fn work<'a>(
         name: "logistic regression".to_owned(),
         supernet: None,
         model: Model::Network(network),
-        recipe: recipe.clone(),
+        recipes: recipes.to_vec(),
         macs: network.macs(),
         cost: None,
     });
@@ -133,7 +136,7 @@ fn work<'a>(
         name: baseline.name.clone(),
         supernet: None,
         model: Model::Handcrafted(&baseline.model),
-        recipe: baseline.recipe.clone(),
+        recipes: vec![baseline.recipe.clone()],
         macs: baseline.model.macs(input),
         cost: Some(pricing.handcrafted(&baseline.model, input)),
     });
@@ -170,6 +173,7 @@ fn render(results: &[Retrained]) -> String {
         "test log loss",
         "validation AUC",
         "test AUC",
+        "recipe",
         "seeds",
         "kMAC",
         "latency µs",
@@ -201,6 +205,7 @@ fn render(results: &[Retrained]) -> String {
             figures(|training| Some(training.test.log_loss)),
             figures(|training| training.validation.auc),
             figures(|training| training.test.auc),
+            result.recipe.to_string(),
             result.trainings.len().to_string(),
             format!("{:.1}", result.macs as f64 / 1e3),
             price(|cost| cost.latency_ns / 1e3),

@@ -15,7 +15,7 @@ use crate::{
     interrupt::Interrupt,
     pareto::{self, DesignRecord, FORMAT, FORMAT_VERSION, Origin, ParetoFile},
     progress, table,
-    verify::{Job, Training, Trainings},
+    verify::{Candidate, Training, Trainings},
 };
 
 /// File with the state of the evolution after the last whole generation.
@@ -120,28 +120,31 @@ fn describe(
         .iter()
         .map(|m| &m.evaluation.objectives[..])
         .collect();
-    let recipe = retrain.recipe();
-    let job = |name: String, network| {
-        let seed = prepared.config.file.seed;
-        let (model, recipe) = (Model::Network(network), &recipe);
-        (
-            network,
-            Job {
-                name,
-                model,
-                recipe,
-                seed,
-            },
-        )
+    let recipes = retrain.recipes();
+    let candidate = |name: String, network| {
+        let (model, recipes) = (Model::Network(network), &recipes[..]);
+        let candidate = Candidate {
+            name,
+            model,
+            recipes,
+        };
+        (network, candidate)
     };
     let of_references = references
         .iter()
-        .map(|(name, design)| job(name.clone(), &design.network));
+        .map(|(name, design)| candidate(name.clone(), &design.network));
     let of_designs = choose(&designs, &objectives, retrain.designs)
         .into_iter()
-        .map(|number| job(format!("design {number}"), &designs[number].network));
-    let (trained, jobs): (Vec<&Network>, Vec<Job<'_>>) = of_references.chain(of_designs).unzip();
-    let trainings = Trainings::open(&prepared.run, problem.log)?.train(&jobs, interrupt)?;
+        .map(|number| candidate(format!("design {number}"), &designs[number].network));
+    let (trained, candidates): (Vec<&Network>, Vec<Candidate<'_>>) =
+        of_references.chain(of_designs).unzip();
+    let seed = prepared.config.file.seed;
+    let trainings = Trainings::open(&prepared.run, problem.log)?.train_best(
+        &candidates,
+        seed..seed + 1,
+        interrupt,
+    )?;
+    let trainings = trainings.into_iter().map(|alone| alone.trainings[0]);
     let alone: BTreeMap<&Network, Training> = trained.into_iter().zip(trainings).collect();
 
     let scored: Vec<&Design> = designs.iter().collect();
