@@ -123,7 +123,7 @@ fn describe(
     let recipe = retrain.recipe();
     let job = |name: String, network| {
         let seed = prepared.config.file.seed;
-        let (model, recipe) = (Model::Network(network), &recipe);
+        let (model, recipe, device) = (Model::Network(network), &recipe, &prepared.device);
         (
             network,
             Job {
@@ -131,6 +131,7 @@ fn describe(
                 model,
                 recipe,
                 seed,
+                device,
             },
         )
     };
