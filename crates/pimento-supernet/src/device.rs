@@ -83,6 +83,11 @@ impl Device {
         Ok(Self { kind, tensors })
     }
 
+    /// Its kind.
+    pub fn kind(&self) -> DeviceKind {
+        self.kind
+    }
+
     /// Where tensors are made.
     pub(crate) fn of_tensors(&self) -> &TensorDevice {
         &self.tensors

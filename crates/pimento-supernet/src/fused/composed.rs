@@ -290,7 +290,7 @@ mod tests {
             let (input, bias) = (leaf([9, 21], 1), leaf([21], 2));
             let of = |add_bias: fn(_, _, _) -> Tensor<2>| {
                 let value = add_bias(input.clone(), bias.clone(), is_rectified);
-                value_and_gradients(value, &input, &[bias.clone()])
+                value_and_gradients(value, &input, std::slice::from_ref(&bias))
             };
             assert_close(&of(fused::add_bias), &of(add_bias), 1e-5);
         }
