@@ -48,9 +48,9 @@ impl Tolerances {
             DeviceKind::Cpu | DeviceKind::Wgpu => Self {
                 answers: 1e-4,
                 rounded_samples: 0.1,
-                steps: 1e-3,
-                trained_answers: 1e-2,
-                quality: 1e-3,
+                steps: 1e-4,
+                trained_answers: 1e-3,
+                quality: 1e-4,
             },
         }
     }
