@@ -84,6 +84,19 @@ fn mistakes_in_a_space_file() {
     check("blocks = 2", "blocks = 99", "`blocks` has `99`");
 }
 
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn a_device_that_the_build_lacks() {
+    let bench = Bench::new();
+    let arguments = ["search", "search.toml", "--run", "run", "--device"];
+    let error = bench.fail(2, &[&arguments[..], &["wgpu"]].concat());
+    assert!(error.contains("build with `--features wgpu`"), "{error}");
+    let error = bench.fail(2, &[&arguments[..], &["tpu"]].concat());
+    assert!(error.contains("[possible values: cpu"), "{error}");
+    assert!(!error.contains("wgpu"), "{error}");
+    assert!(!exists(&bench.path("run")), "nothing is made");
+}
+
 /// A search on a log of two columns.
 fn own_log(log: &str) -> Bench {
     let bench = Bench::new();

@@ -4,7 +4,8 @@
 //! Weights are sliced over cells and inputs streamed in digits, as the cost model prices them. Cells
 //! lie beside what was written into them, some are stuck, wires lose voltage, converters round and
 //! clip. Everything but the products with trained matrices is digital and exact. What is drawn
-//! belongs to a chip: the same seed draws the same chip. Formulas: `docs/analogue.md`.
+//! belongs to a chip: the same seed draws the same chip. Products on chips are loops of the CPU, so
+//! the whole network stays there, whatever the device of the supernet. Formulas: `docs/analogue.md`.
 
 mod cells;
 mod converter;
@@ -20,7 +21,6 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use burn::tensor::Device;
 use pimento_data::{Batch, ClickLog, Split, auc, log_loss};
 use pimento_hardware::{CellPreset, ChipDesign, map_matrix};
 use pimento_space::{Network, WeightScales};
@@ -30,6 +30,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    device::Device,
     evaluate::Quality,
     forward::{features, logits},
     fused::{Matrix, multiply},
@@ -113,7 +114,7 @@ impl Supernet {
                 let matrix = MatrixOnChip::new(analogue, network, layer, values, input, seed);
                 Some((layer.key, Arc::new(matrix)))
             });
-            let parameters = Parameters::new(&layers, values.clone(), &Device::flex())
+            let parameters = Parameters::new(&layers, values.clone(), &Device::default())
                 .on_chip(&on_chip.collect());
             let (mut answers, mut labels) = (Vec::new(), Vec::new());
             self.visit_answers(network, &parameters, log, split, &rows, |batch, logits| {
@@ -157,7 +158,7 @@ impl Supernet {
             .get()
             .min(log.len(Split::Train));
         let rows: Vec<u32> = (0..samples as u32).collect();
-        let parameters = Parameters::new(layers, values.to_vec(), &Device::flex());
+        let parameters = Parameters::new(layers, values.to_vec(), &Device::default());
         let record = Arc::new(Record::default());
         let parameters = parameters.recorded(&record);
         self.visit_answers(network, &parameters, log, Split::Train, &rows, |_, _| {});
@@ -178,7 +179,8 @@ impl Supernet {
         let mut batch = Batch::default();
         for rows in rows.chunks(FORWARD_BATCH) {
             log.fill(split, rows, &mut batch);
-            let features = features(network, parameters, self.inputs(network, &batch));
+            let inputs = self.inputs(network, &batch, &Device::default());
+            let features = features(network, parameters, inputs);
             visit(&batch, to_vec(logits(head, features)));
         }
     }

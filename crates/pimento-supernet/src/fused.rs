@@ -14,6 +14,7 @@ mod attention;
 mod autodiff;
 mod batch_norm;
 mod bias;
+mod composed;
 mod exponential;
 mod flex;
 mod normalise;
@@ -24,7 +25,7 @@ mod triangle;
 
 use burn::{
     backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor},
-    tensor::Tensor,
+    tensor::{Device, Tensor},
 };
 use pimento_space::ActivationRange;
 
@@ -107,6 +108,9 @@ pub(crate) fn apply<const D: usize, const E: usize>(
     tensor: Tensor<D>,
     function: Function,
 ) -> Tensor<E> {
+    if !has_fused_operators(&tensor) {
+        return composed::apply(tensor, function);
+    }
     Tensor::from_dispatch(<Dispatch as FusedBackend>::fused(
         tensor.into_dispatch(),
         function,
@@ -138,6 +142,9 @@ pub(crate) fn normalise<const D: usize>(
     shift: Tensor<1>,
     normalisation: Normalisation,
 ) -> Tensor<D> {
+    if !has_fused_operators(&tensor) {
+        return composed::normalise(tensor, gain, shift, normalisation);
+    }
     Tensor::from_dispatch(<Dispatch as FusedBackend>::normalised(
         tensor.into_dispatch(),
         gain.into_dispatch(),
@@ -152,6 +159,9 @@ pub(crate) fn add_bias<const D: usize>(
     bias: Tensor<1>,
     is_rectified: bool,
 ) -> Tensor<D> {
+    if !has_fused_operators(&tensor) {
+        return composed::add_bias(tensor, bias, is_rectified);
+    }
     Tensor::from_dispatch(<Dispatch as FusedBackend>::biased(
         tensor.into_dispatch(),
         bias.into_dispatch(),
@@ -161,10 +171,17 @@ pub(crate) fn add_bias<const D: usize>(
 
 /// The product of rows, shape \[n, rows\], and a matrix, shape \[rows, cols\].
 pub(crate) fn product(rows: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
+    if !has_fused_operators(&rows) {
+        return composed::product(rows, matrix);
+    }
     Tensor::from_dispatch(<Dispatch as FusedBackend>::product(
         rows.into_dispatch(),
         matrix.into_dispatch(),
     ))
+}
+
+fn has_fused_operators<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.device() == Device::flex()
 }
 
 /// Backends that have the fused operators and their gradients.
@@ -230,20 +247,14 @@ pub(crate) trait FusedBackend: Backend {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, TensorData, activation::softmax};
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::quantise::to_vec;
 
     fn random(count: usize, seed: u64) -> Vec<f32> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         (0..count).map(|_| rng.random_range(-1.5..1.5)).collect()
-    }
-
-    fn tensor<const D: usize>(values: &[f32], shape: [usize; D]) -> Tensor<D> {
-        Tensor::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
     }
 
     fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
@@ -284,27 +295,6 @@ mod tests {
                 found[index]
             );
         }
-    }
-
-    #[test]
-    fn attention_is_the_composed_one() {
-        let sizes = Attention {
-            samples: 3,
-            rows: 11,
-            heads: 8,
-            head_dim: 2,
-        };
-        let packed = random(3 * 11 * 48, 5);
-        let found = Function::Attention(sizes).forward(&packed);
-        let packed = tensor(&packed, [3, 11, 24, 2]).swap_dims(1, 2);
-        let part = |index: usize| packed.clone().narrow(1, 8 * index, 8);
-        let scores = part(0).matmul(part(1).swap_dims(2, 3)) / 2.0_f64.sqrt();
-        let context = softmax(scores, 3).matmul(part(2));
-        assert_close(
-            &found,
-            &to_vec(context.swap_dims(1, 2).reshape([33, 16])),
-            1e-5,
-        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 mod adagrad;
 mod analogue;
 mod checkpoint;
+mod device;
 mod dropout;
 mod embedding;
 mod evaluate;
@@ -25,6 +26,7 @@ mod weights;
 
 pub use analogue::{Analogue, Fidelity};
 pub use checkpoint::{CheckpointError, Identity};
+pub use device::{Device, DeviceError, DeviceKind};
 pub use evaluate::Quality;
 pub use head::{HeadFit, NewtonHead, SgdHead};
 pub use layer::{Capacity, Layer, LayerKey, LayerKind, Layout};

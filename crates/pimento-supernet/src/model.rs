@@ -127,7 +127,8 @@ impl Supernet {
             &estimation_rows(log.len(Split::Train)),
             |batch| {
                 let mut mode = Mode::Estimation(&mut rng, Vec::new());
-                towers::logits(model, &parameters, self.inputs(model, batch), &mut mode);
+                let inputs = self.inputs(model, batch, &self.device);
+                towers::logits(model, &parameters, inputs, &mut mode);
                 if let Mode::Estimation(_, moments) = mode {
                     kept.push(moments);
                 }
@@ -138,7 +139,7 @@ impl Supernet {
         let rows: Vec<u32> = (0..log.len(split) as u32).collect();
         visit_batches(log, split, &rows, |batch| {
             let mut mode = Mode::Inference(&moments);
-            let inputs = self.inputs(model, batch);
+            let inputs = self.inputs(model, batch, &self.device);
             answers.extend(to_vec(towers::logits(
                 model,
                 &parameters,

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData, activation::relu};
+use burn::tensor::{Gradients, Tensor, TensorData, activation::relu};
 
 use crate::{
     analogue::{MatrixOnChip, Record},
+    device::Device,
     fused::{Normalisation, Over, add_bias, normalise, product},
     layer::{Layer, LayerKey},
     quantise::to_vec,
@@ -102,6 +103,7 @@ impl Parameters {
 
 impl LayerTensors {
     fn new(layer: &Layer, values: LayerValues, device: &Device) -> Self {
+        let device = device.of_tensors();
         let vector = |values: Vec<f32>| {
             (!values.is_empty()).then(|| Tensor::<1>::from_data(values.as_slice(), device))
         };

@@ -1,10 +1,11 @@
 //! The supernet: weights that every network of a space shares, and the answers they give.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use pimento_data::{Batch, ClickLog, LogShape, Split};
 use pimento_space::{FieldEmbedding, InputShape, Network};
 
 use crate::{
+    device::Device,
     embedding::{EmbeddingTables, Reading},
     forward::{Inputs, features, logits},
     layer::{Capacity, Layer, LayerKind, Layout},
@@ -24,6 +25,8 @@ pub struct Supernet {
     pub(crate) layout: Layout,
     pub(crate) embeddings: EmbeddingTables,
     pub(crate) weights: Weights,
+    /// Where networks are computed; weights and tables lie in main memory.
+    pub(crate) device: Device,
 }
 
 impl Supernet {
@@ -89,12 +92,20 @@ impl Supernet {
         self
     }
 
+    /// The same, its networks computed on `device`.
+    #[must_use]
+    pub fn on(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
     fn init(layout: Layout, embeddings: EmbeddingTables, seed: u64) -> Self {
         let weights = Weights::init(&layout, seed);
         Self {
             layout,
             embeddings,
             weights,
+            device: Device::default(),
         }
     }
 
@@ -125,6 +136,7 @@ impl Supernet {
             layout,
             embeddings: self.embeddings.extract(&self.readings(network)),
             weights,
+            device: self.device.clone(),
         }
     }
 
@@ -162,7 +174,11 @@ impl Supernet {
     /// Logits of `batch` under `network`, shape \[samples\].
     pub fn logits(&self, network: &Network, batch: &Batch) -> Vec<f32> {
         let parameters = self.parameters(network);
-        let features = features(network, &parameters, self.inputs(network, batch));
+        let features = features(
+            network,
+            &parameters,
+            self.inputs(network, batch, &self.device),
+        );
         let head = parameters
             .layer((self.layout.head_position(), LayerKind::Head))
             .expect("every network has a head");
@@ -176,7 +192,7 @@ impl Supernet {
             .iter()
             .map(|layer| self.weights.read(layer))
             .collect();
-        Parameters::new(&layers, values, &Device::flex())
+        Parameters::new(&layers, values, &self.device)
     }
 
     /// How a model reads the embedding tables.
@@ -186,16 +202,21 @@ impl Supernet {
     }
 
     /// A batch as tensors, its embedding rows gathered.
-    pub(crate) fn inputs<'m>(&self, model: impl Into<Model<'m>>, batch: &Batch) -> Inputs {
-        let (samples, device) = (batch.len(), Device::flex());
+    pub(crate) fn inputs<'m>(
+        &self,
+        model: impl Into<Model<'m>>,
+        batch: &Batch,
+        device: &Device,
+    ) -> Inputs {
+        let (samples, device) = (batch.len(), device.of_tensors());
         let dense_dim = batch.dense.len() / samples;
         let dense = TensorData::new(batch.dense.clone(), [samples, dense_dim]);
         let readings = self.readings(model);
         let gathered = self.embeddings.gather(&batch.indices, &readings);
         let shape = [samples, self.embeddings.dim, readings.len()];
         Inputs {
-            dense: Tensor::from_data(dense, &device),
-            sparse: Tensor::from_data(TensorData::new(gathered, shape), &device),
+            dense: Tensor::from_data(dense, device),
+            sparse: Tensor::from_data(TensorData::new(gathered, shape), device),
         }
     }
 
@@ -214,7 +235,7 @@ impl Supernet {
         let mut batch = Batch::default();
         for rows in rows.chunks(batch_size) {
             log.fill(split, rows, &mut batch);
-            let inputs = self.inputs(network, &batch);
+            let inputs = self.inputs(network, &batch, &self.device);
             visit(
                 &to_vec(features(network, &parameters, inputs)),
                 &batch.labels,

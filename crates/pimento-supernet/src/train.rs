@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use pimento_data::{Batch, ClickLog, Split};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -217,7 +217,6 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
     pub fn step<'m>(&mut self, model: impl Into<Model<'m>>) -> StepReport {
         let model = model.into();
         let rows = self.order.batch(self.step, self.settings.batch_size.get());
-        let device = Device::flex();
         let layers = model.layers(&self.supernet.layout);
         let values = layers
             .par_iter()
@@ -228,7 +227,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
                 values
             })
             .collect();
-        let parameters = Parameters::new(&layers, values, &device);
+        let parameters = Parameters::new(&layers, values, &self.supernet.device);
 
         let shard_size = rows.len().div_ceil(self.settings.shards.get());
         let work = ShardWork {
@@ -354,8 +353,8 @@ impl<L: ClickLog + ?Sized> ShardWork<'_, L> {
     fn gradients(&self, rows: &[u32], mut rng: ChaCha8Rng) -> Shard {
         let mut batch = Batch::default();
         self.log.fill(Split::Train, rows, &mut batch);
-        let device = Device::flex();
-        let inputs = self.supernet.inputs(self.model, &batch);
+        let device = &self.supernet.device;
+        let inputs = self.supernet.inputs(self.model, &batch, device);
         let sparse = Tensor::from_inner(inputs.sparse).require_grad();
         let inputs = Inputs {
             dense: Tensor::from_inner(inputs.dense),
@@ -373,7 +372,8 @@ impl<L: ClickLog + ?Sized> ShardWork<'_, L> {
 
         let answers = to_vec(logits.clone().inner());
         let (loss, slope) = loss_and_slope(&answers, &batch.labels, self.batch_size);
-        let slope = Tensor::from_inner(Tensor::<1>::from_data(slope.as_slice(), &device));
+        let slope = Tensor::<1>::from_data(slope.as_slice(), device.of_tensors());
+        let slope = Tensor::from_inner(slope);
         let mut gradients = (logits * slope).sum().backward();
         let embedding = match sparse.grad_remove(&mut gradients) {
             Some(gradient) => to_vec(gradient),

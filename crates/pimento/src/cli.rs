@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pimento_space::PathSampler;
+use pimento_supernet::DeviceKind;
 
 /// Finds click-through-rate models and the processing-in-memory hardware that runs them, together.
 #[derive(Debug, Parser)]
@@ -15,6 +16,9 @@ pub(crate) struct Cli {
     /// Worker threads; all cores by default. Results do not depend on it.
     #[arg(long, global = true)]
     pub(crate) threads: Option<usize>,
+    /// What trains and scores networks. Results of two devices agree, but not to the last bit.
+    #[arg(long, value_enum, default_value_t = DeviceName::Cpu, global = true)]
+    pub(crate) device: DeviceName,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -27,6 +31,29 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
+}
+
+/// Devices; those that the build has no feature for are not listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceName {
+    /// The CPU.
+    Cpu,
+    /// The first Nvidia GPU.
+    #[cfg_attr(not(feature = "cuda"), value(hide = true))]
+    Cuda,
+    /// A GPU through Vulkan, Metal, DirectX 12 or WebGPU.
+    #[cfg_attr(not(feature = "wgpu"), value(hide = true))]
+    Wgpu,
+}
+
+impl From<DeviceName> for DeviceKind {
+    fn from(name: DeviceName) -> Self {
+        match name {
+            DeviceName::Cpu => Self::Cpu,
+            DeviceName::Cuda => Self::Cuda,
+            DeviceName::Wgpu => Self::Wgpu,
+        }
+    }
 }
 
 /// The jobs.

@@ -47,6 +47,9 @@ pub(crate) enum Error {
     /// The click log cannot be used.
     #[error(transparent)]
     Data(#[from] pimento_data::DataError),
+    /// There is no such device.
+    #[error(transparent)]
+    Device(#[from] pimento_supernet::DeviceError),
     /// A checkpoint cannot be used.
     #[error("checkpoint `{}`: {source}", path.display())]
     Checkpoint {
@@ -145,7 +148,9 @@ impl Error {
     /// 2 for what the user wrote, 1 for what went wrong, 130 for an interrupted run.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Toml { .. } | Self::Json { .. } | Self::Unknown { .. } => ExitCode::from(2),
+            Self::Toml { .. } | Self::Json { .. } | Self::Unknown { .. } | Self::Device(_) => {
+                ExitCode::from(2)
+            }
             Self::Interrupted { .. } => ExitCode::from(INTERRUPTED as u8),
             _ => ExitCode::FAILURE,
         }

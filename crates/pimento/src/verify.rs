@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Mutex};
 use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
 use pimento_space::{ActivationRange, Handcrafted, InputShape, Network, WeightScales};
-use pimento_supernet::{Model, Quality, Supernet, Trainer};
+use pimento_supernet::{Device, Model, Quality, Supernet, Trainer};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -51,7 +51,8 @@ pub(crate) fn train_alone(
     let Job { model, seed, .. } = *job;
     let Recipe { train, stop } = job.recipe;
     let supernet = Supernet::stand_alone(model, log.shape(), seed)
-        .with_embedding_deviation(train.embedding_deviation);
+        .with_embedding_deviation(train.embedding_deviation)
+        .on(job.device.clone());
     let mut trainer = Trainer::new(supernet, log, train.clone(), seed, 0);
     let steps = trainer.steps();
     let epochs = train.epochs.ceil().max(1.0) as u64;
@@ -110,6 +111,8 @@ pub(crate) struct Job<'a> {
     pub(crate) recipe: &'a Recipe,
     /// Seed of the weights and of the order of samples.
     pub(crate) seed: u64,
+    /// Where.
+    pub(crate) device: &'a Device,
 }
 
 /// A model to train with the best of some recipes.
@@ -120,6 +123,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) model: Model<'a>,
     /// Ways to train it, at least one.
     pub(crate) recipes: &'a [Recipe],
+    /// Where.
+    pub(crate) device: &'a Device,
 }
 
 impl Candidate<'_> {
@@ -130,6 +135,7 @@ impl Candidate<'_> {
             model: self.model,
             recipe: &self.recipes[recipe],
             seed,
+            device: self.device,
         }
     }
 }

@@ -58,7 +58,7 @@ fn trained(model: &Handcrafted, seed: u64) -> Supernet {
 }
 
 fn answers(model: &Handcrafted, supernet: &Supernet, mode: &mut Mode<'_>) -> Vec<f32> {
-    let inputs = supernet.inputs(model, &batch());
+    let inputs = supernet.inputs(model, &batch(), &supernet.device);
     to_vec(logits(model, &supernet.parameters(model), inputs, mode))
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pimento_data::Split;
 use pimento_hardware::CellPreset;
-use pimento_supernet::{Fidelity, HeadFit, Model, Quality, Supernet};
+use pimento_supernet::{Device, Fidelity, HeadFit, Model, Quality, Supernet};
 use rayon::prelude::*;
 use serde::Serialize;
 use tracing::info;
@@ -110,6 +110,7 @@ struct Row {
 /// Trains the chosen designs from scratch and scores them on chips.
 pub(crate) fn run(cli: &Cli, arguments: &AnalogueArgs, interrupt: &Interrupt) -> Result<(), Error> {
     use_threads(cli);
+    let device = &Device::find(cli.device.into())?;
     let run = RunFolder::open(&arguments.run)?;
     let (config, front) = (run.config()?, load(&run)?);
     let designs = choose(&arguments.designs, &front.designs)?;
@@ -130,6 +131,7 @@ pub(crate) fn run(cli: &Cli, arguments: &AnalogueArgs, interrupt: &Interrupt) ->
                 model: Model::Network(&design.network),
                 recipe: &recipe,
                 seed,
+                device,
             };
             let (_, supernet) = train_alone(&job, data.log.as_ref(), &bar, interrupt)?;
             Ok((*design, supernet))

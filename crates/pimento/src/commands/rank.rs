@@ -161,6 +161,7 @@ pub(crate) fn train_alone<'n>(
                 model: Model::Network(network),
                 recipe,
                 seed: prepared.config.file.seed + seed,
+                device: &prepared.device,
             })
         })
         .collect();

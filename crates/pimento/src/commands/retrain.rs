@@ -2,7 +2,7 @@
 
 use pimento_hardware::CostSummary;
 use pimento_space::Network;
-use pimento_supernet::{Model, Quality, input_shape};
+use pimento_supernet::{Device, Model, Quality, input_shape};
 use serde::Serialize;
 
 use crate::{
@@ -51,6 +51,7 @@ struct Retrained {
 /// Trains the chosen models and prints mean ± standard deviation beside the supernet's estimate.
 pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> Result<(), Error> {
     use_threads(cli);
+    let device = &Device::find(cli.device.into())?;
     let run = RunFolder::open(&arguments.run)?;
     let (config, front) = (run.config()?, load(&run)?);
     let chosen = if arguments.designs.is_empty() && arguments.baselines.is_some() {
@@ -80,6 +81,7 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
             name: work.name.clone(),
             model: work.model,
             recipes: &work.recipes,
+            device,
         })
         .collect();
     // The command as it was typed: what is done is kept.

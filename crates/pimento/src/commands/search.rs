@@ -122,11 +122,12 @@ fn describe(
         .collect();
     let recipes = retrain.recipes();
     let candidate = |name: String, network| {
-        let (model, recipes) = (Model::Network(network), &recipes[..]);
+        let (model, device) = (Model::Network(network), &prepared.device);
         let candidate = Candidate {
             name,
             model,
-            recipes,
+            recipes: &recipes,
+            device,
         };
         (network, candidate)
     };

@@ -2,7 +2,7 @@
 
 use pimento_data::{ClickLog, Split};
 use pimento_space::{PathSampler, SearchSpace};
-use pimento_supernet::{Capacity, Identity, Supernet, Trainer, input_shape};
+use pimento_supernet::{Capacity, Device, Identity, Supernet, Trainer, input_shape};
 use tracing::{info, warn};
 
 use crate::{
@@ -28,6 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) data: OpenLog,
     /// The search space.
     pub(crate) space: SearchSpace,
+    /// Where networks are computed.
+    pub(crate) device: Device,
 }
 
 impl Prepared {
@@ -55,6 +57,7 @@ pub(crate) fn run(cli: &Cli, arguments: &SearchArgs, interrupt: &Interrupt) -> R
 /// Reads everything that a run needs; the run's folder is made last, when nothing can be wrong.
 pub(crate) fn prepare(cli: &Cli, arguments: &SearchArgs) -> Result<Prepared, Error> {
     use_threads(cli);
+    let device = Device::find(cli.device.into())?;
     let (earlier, config) = configuration(arguments)?;
     let space = space_of(&config)?;
     let data = open_log(&config)?;
@@ -69,6 +72,7 @@ pub(crate) fn prepare(cli: &Cli, arguments: &SearchArgs) -> Result<Prepared, Err
         run,
         data,
         space,
+        device,
     };
     announce(&prepared);
     Ok(prepared)
@@ -106,6 +110,7 @@ fn announce(prepared: &Prepared) {
     info!(
         run = %prepared.run.path().display(),
         configuration = %prepared.config.path.display(),
+        device = %prepared.device,
         space = prepared.space.name(),
         designs = %prepared.space.size().total_log10_text(),
         train = splits[Split::Train].rows,
@@ -158,7 +163,8 @@ pub(crate) fn train_supernet_with(
     };
     let choices = prepared.space.embedding_choices();
     let mut supernet = Supernet::shared_with_tables(capacity, &choices, log.shape(), seed)
-        .with_embedding_deviation(config.train.embedding_deviation);
+        .with_embedding_deviation(config.train.embedding_deviation)
+        .on(prepared.device.clone());
     let done = prepared
         .run
         .load_supernet(name, &mut supernet, &identity)?
