@@ -14,6 +14,7 @@ mod attention;
 mod autodiff;
 mod batch_norm;
 mod bias;
+mod clip;
 mod exponential;
 mod flex;
 mod normalise;
@@ -30,6 +31,9 @@ use pimento_space::ActivationRange;
 
 pub(crate) use attention::Attention;
 pub(crate) use batch_norm::moments as column_moments;
+pub(crate) use clip::Grid;
+#[cfg(test)]
+pub(crate) use clip::backward as clip_backward;
 pub(crate) use normalise::EPSILON;
 pub(crate) use product::{Matrix, product as multiply};
 pub(crate) use triangle::Triangle;
@@ -167,6 +171,16 @@ pub(crate) fn product(rows: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
     ))
 }
 
+/// Values rounded to `bits` bits in the learned range `range`, shape \[2\]: the logarithm of its span,
+/// and the share of the span below zero.
+pub(crate) fn clip<const D: usize>(tensor: Tensor<D>, range: Tensor<1>, bits: u8) -> Tensor<D> {
+    Tensor::from_dispatch(<Dispatch as FusedBackend>::clipped(
+        tensor.into_dispatch(),
+        range.into_dispatch(),
+        bits,
+    ))
+}
+
 /// Backends that have the fused operators and their gradients.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait FusedBackend: Backend {
@@ -210,6 +224,17 @@ pub(crate) trait FusedBackend: Backend {
         bias: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         is_rectified: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`clip()`].
+    fn clipped(input: FloatTensor<Self>, range: FloatTensor<Self>, bits: u8) -> FloatTensor<Self>;
+
+    /// The gradients of input and range.
+    fn clipped_backward(
+        input: FloatTensor<Self>,
+        range: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        bits: u8,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// See [`product()`].
