@@ -26,16 +26,13 @@ const CALIBRATION_USES: f32 = 20.0;
 const LEAST_WEIGHT: f32 = 0.2;
 
 /// Values that calibration looks at, about.
-const CALIBRATION_VALUES: usize = 2048;
+const CALIBRATION_VALUES: usize = 4096;
 
 /// Shares of the span of the data that are tried: clipping the few largest values makes the steps of
 /// all others finer.
 const SHARES: [f32; 12] = [
     1.0, 0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.28, 0.22, 0.16, 0.12, 0.08,
 ];
-
-/// Most bits with which anything is clipped at first: more take all of the span.
-const MOST_CLIPPED_BITS: u8 = 8;
 
 /// Logarithms of spans beyond this are no use.
 const LARGEST_LOG: f32 = 30.0;
@@ -367,7 +364,7 @@ fn best(values: &[f32]) -> Option<[f32; USES]> {
         .collect();
     let mut best = [0.0; USES];
     (best[BELOW], best[LOG_SPAN]) = (-low / span, span.ln());
-    for bits in 2..=MOST_CLIPPED_BITS {
+    for bits in 2..=16 {
         let error = |share: &f32| -> f64 {
             let grid = Grid::new([(share * span).ln(), best[BELOW]], bits);
             let errors = some

@@ -179,13 +179,7 @@ impl Naive {
                 DenseOperator::Sum { left, right } => {
                     let left = dense_of(Kind::SumOut, Left, &[*left]);
                     let right = dense_of(Kind::SumOut, Right, &[*right]);
-                    let widest = left.len().max(right.len());
-                    let mut sum = add(&padded(left, widest), &padded(right, widest));
-                    let is_learned = self.network.activation_range == ActivationRange::Learned;
-                    if is_learned && widest != node.width {
-                        sum = self.activations(block, (Kind::SumOut, Matrix), &sum);
-                    }
-                    self.optional(block, Kind::SumOut, sum, node.width)
+                    self.sum(block, left, right, node.width)
                 }
             },
         };
@@ -220,17 +214,7 @@ impl Naive {
             );
         }
         if block.fm_merger {
-            let columns = 0..self.network.embedding_dim;
-            let term: Row = columns
-                .map(|column| {
-                    let sum: f64 = own_rows.iter().map(|row| row[column]).sum();
-                    sum * sum
-                        - own_rows
-                            .iter()
-                            .map(|row| row[column] * row[column])
-                            .sum::<f64>()
-                })
-                .collect();
+            let term = fm_term(&own_rows, self.network.embedding_dim);
             let term = self.optional(
                 block,
                 Kind::FmMerger,
@@ -259,6 +243,16 @@ impl Naive {
             self.activations(block, (Kind::DotProductOut, Matrix), &triangle),
             width,
         )
+    }
+
+    fn sum(&self, block: &Block, left: Row, right: Row, width: usize) -> Row {
+        let widest = left.len().max(right.len());
+        let mut sum = add(&padded(left, widest), &padded(right, widest));
+        let is_learned = self.network.activation_range == ActivationRange::Learned;
+        if is_learned && widest != width {
+            sum = self.activations(block, (Kind::SumOut, Matrix), &sum);
+        }
+        self.optional(block, Kind::SumOut, sum, width)
     }
 
     fn gating(&self, block: &Block, left: Row, right: Row, width: usize) -> Row {
@@ -439,6 +433,16 @@ fn rounded(values: &[f64], bits: u8) -> Row {
         .iter()
         .map(|value| (value / step).round_ties_even() * step)
         .collect()
+}
+
+/// (Σ rows)² − Σ rows², column by column.
+fn fm_term(rows: &Rows, columns: usize) -> Row {
+    let term = |column: usize| {
+        let sum: f64 = rows.iter().map(|row| row[column]).sum();
+        let squares = rows.iter().map(|row| row[column] * row[column]);
+        sum * sum - squares.sum::<f64>()
+    };
+    (0..columns).map(term).collect()
 }
 
 /// All values of dense tensors, then those of sparse ones column by column.
