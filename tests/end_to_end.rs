@@ -212,6 +212,30 @@ fn every_part_of_a_network_has_a_cost_by_precision() {
     }
 }
 
+#[test]
+fn networks_with_learned_ranges_are_trained_alone_at_each_precision() {
+    let bench = Bench::new();
+    let space = program::SMALL_SPACE;
+    let learned = "[precision]\nactivation-range = \"learned\"";
+    bench.write("small_space.toml", &space.replace("[precision]", learned));
+    let command = ["precision", "search.toml", "--run", "a", "--networks", "2"];
+    let shown = bench.succeed(&[&command[..], &["--alone", "2"]].concat());
+    assert!(shown.contains("each trained from scratch"), "{shown}");
+    let alone: Value = serde_json::from_str(&bench.read("a/precision-alone.json")).unwrap();
+    let parts = ["activations", "weights", "embeddings"];
+    for (row, part) in alone.as_array().unwrap().iter().zip(parts) {
+        assert_eq!(row["part"], part);
+        assert_eq!(row["networks"], 2);
+        let costs = row["costs"].as_array().unwrap();
+        let bits: Vec<_> = costs.iter().map(|cost| &cost["bits"]).collect();
+        assert_eq!(bits, [2, 3, 4, 6, 8, 16]);
+        assert!(costs[5]["mean"].as_f64().unwrap().abs() < 0.05, "{row}");
+    }
+    assert_eq!(alone.as_array().unwrap().len(), 3);
+    let trainings: Value = serde_json::from_str(&bench.read("a/trainings.json")).unwrap();
+    assert_eq!(trainings.as_array().unwrap().len(), 2 * (1 + 3 * 6));
+}
+
 /// The small space with a choice of table for every field.
 fn with_tables(bench: &Bench) {
     let section = "[embedding]\ntables = [\"full\", \"hash-4\", \"qr-4\", \"tt-4\"]\n\

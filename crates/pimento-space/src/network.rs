@@ -33,7 +33,8 @@ pub struct Network {
     pub activation_range: ActivationRange,
 }
 
-/// The range that the steps of rounded activations divide, for each sample of a tensor.
+/// The range that the steps of rounded activations divide, for each sample of a tensor unless it is
+/// learned.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -45,6 +46,10 @@ pub enum ActivationRange {
     /// From the least value to the largest one, zero included: where no value is negative, as after
     /// a rectifier, steps are half as long.
     Asymmetric,
+    /// A fixed one that training has learned for each place where activations are rounded, at each
+    /// precision, zero included; what lies outside is clipped to its ends. Nothing is looked for in a
+    /// sample.
+    Learned,
 }
 
 impl ActivationRange {

@@ -159,6 +159,11 @@ impl SearchSpace {
             .contains(&DenseOperatorKind::Flattened)
     }
 
+    /// Whether networks round activations in learned ranges.
+    pub fn has_learned_ranges(&self) -> bool {
+        self.precision.activation_range == ActivationRange::Learned
+    }
+
     /// Width of an embedding row.
     pub fn embedding_dim(&self) -> usize {
         self.network.embedding_dim

@@ -62,6 +62,29 @@ fn every_mistake_has_its_message_and_place() {
 }
 
 #[test]
+fn activations_have_one_of_three_ranges() {
+    let good = include_str!("../../../search_spaces/quickstart.toml");
+    let with = |range: &str| {
+        let keys = format!("[precision]\nactivation-range = \"{range}\"");
+        SearchSpace::parse(&good.replacen("[precision]", &keys, 1))
+    };
+    let plain = SearchSpace::parse(good).unwrap();
+    assert_eq!(
+        with("symmetric").unwrap().fingerprint(),
+        plain.fingerprint()
+    );
+    for (range, is_learned) in [("asymmetric", false), ("learned", true)] {
+        let space = with(range).unwrap();
+        assert_eq!(space.has_learned_ranges(), is_learned);
+        assert_ne!(space.fingerprint(), plain.fingerprint());
+        let text = space.describe().to_string().to_lowercase();
+        assert!(text.contains(range), "{text}");
+    }
+    let error = with("learnt").unwrap_err().to_string();
+    assert!(error.contains("unknown variant `learnt`"), "{error}");
+}
+
+#[test]
 fn every_mistake_about_tables_has_its_message_and_place() {
     let good = include_str!("../../../search_spaces/compressed.toml");
     for (from, to, message) in [

@@ -37,6 +37,7 @@ fn main() {
         embedding_dim: space.embedding_dim(),
         layer_norm: true,
         has_flattened: false,
+        learned_ranges: false,
     };
     for batch_size in [512, 4096] {
         let time = |device: Device| {

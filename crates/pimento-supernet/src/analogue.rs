@@ -23,7 +23,7 @@ use std::{
 
 use pimento_data::{Batch, ClickLog, Split, auc, log_loss};
 use pimento_hardware::{CellPreset, ChipDesign, map_matrix};
-use pimento_space::{Network, WeightScales};
+use pimento_space::{ActivationRange, Network, WeightScales};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -35,9 +35,10 @@ use crate::{
     forward::{features, logits},
     fused::{Matrix, multiply},
     head::HeadFit,
-    layer::{Layer, LayerKey, LayerKind},
+    layer::{Layer, LayerKey, LayerKind, last_position},
     parameters::Parameters,
     quantise::{FULL_PRECISION_BITS, to_vec},
+    ranges::Operand,
     supernet::{FORWARD_BATCH, Supernet},
     weights::LayerValues,
 };
@@ -111,10 +112,13 @@ impl Supernet {
         let chips = seeds.into_par_iter().map(|seed| {
             let on_chip = layers.iter().zip(&values).filter_map(|(layer, values)| {
                 let input = inputs.get(&layer.key)?;
-                let matrix = MatrixOnChip::new(analogue, network, layer, values, input, seed);
+                let coding = self.coding(network, layer.key);
+                let matrix = MatrixOnChip::new(analogue, coding, layer, values, input, seed);
                 Some((layer.key, Arc::new(matrix)))
             });
-            let parameters = Parameters::new(&layers, values.clone(), &Device::default())
+            let device = Device::default();
+            let parameters = Parameters::new(&layers, values.clone(), &device)
+                .with_ranges(self.ranges_of(network.into()), &device)
                 .on_chip(&on_chip.collect());
             let (mut answers, mut labels) = (Vec::new(), Vec::new());
             self.visit_answers(network, &parameters, log, split, &rows, |batch, logits| {
@@ -158,7 +162,9 @@ impl Supernet {
             .get()
             .min(log.len(Split::Train));
         let rows: Vec<u32> = (0..samples as u32).collect();
-        let parameters = Parameters::new(layers, values.to_vec(), &Device::default());
+        let device = Device::default();
+        let parameters = Parameters::new(layers, values.to_vec(), &device)
+            .with_ranges(self.ranges_of(network.into()), &device);
         let record = Arc::new(Record::default());
         let parameters = parameters.recorded(&record);
         self.visit_answers(network, &parameters, log, Split::Train, &rows, |_, _| {});
@@ -221,7 +227,7 @@ enum Following {
 impl MatrixOnChip {
     fn new(
         analogue: &Analogue,
-        network: &Network,
+        coding: Coding,
         layer: &Layer,
         values: &LayerValues,
         input: &[f32],
@@ -234,7 +240,6 @@ impl MatrixOnChip {
             layer.weight_bits,
             has_column_scales,
         );
-        let coding = coding(network, layer.key);
         let vectors = WholeVectors::new(input, layer.rows, coding);
         let writing = analogue.writing(&matrix, coding.bits);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -324,7 +329,26 @@ impl Analogue {
     }
 }
 
-/// How the inputs of a layer's matrix become whole numbers.
+impl Supernet {
+    /// How the inputs of a layer's matrix become whole numbers: on the levels of the learned range
+    /// where there is one.
+    fn coding(&self, network: &Network, (position, kind): LayerKey) -> Coding {
+        let coding = coding(network, (position, kind));
+        let position = match kind {
+            LayerKind::Head => last_position(network) as u16,
+            _ => position,
+        };
+        let is_rounded = coding.bits < FULL_PRECISION_BITS;
+        let is_learned = is_rounded && network.activation_range == ActivationRange::Learned;
+        let site = ((position, kind), Operand::Matrix);
+        let grid = is_learned.then(|| self.ranges.grid(site, coding.bits));
+        Coding {
+            grid: grid.flatten(),
+            ..coding
+        }
+    }
+}
+
 fn coding(network: &Network, (position, kind): LayerKey) -> Coding {
     let block = network.block(usize::from(position));
     // The head reads the last block's outputs.
@@ -353,6 +377,7 @@ fn coding(network: &Network, (position, kind): LayerKey) -> Coding {
     Coding {
         bits: reader.map_or(FULL_PRECISION_BITS, |block| block.activation_bits),
         range: network.activation_range,
+        grid: None,
         vectors_per_sample,
     }
 }

@@ -3,7 +3,7 @@
 //! Layout, all numbers little-endian: magic, format version (u32), fingerprints of space and data
 //! (length as u32, UTF-8), seed (u64), steps done (u64), number of values (u64), whether there
 //! are momenta (u8), values, accumulators and momenta as 32-bit floats (embedding tables by field, where
-//! tables are compressed by kind and part, then layers by address), and the BLAKE3 digest of everything before it.
+//! tables are compressed by kind and part, then layers by address, then learned ranges by place), and the BLAKE3 digest of everything before it.
 
 use std::io::{self, Read, Write};
 
@@ -124,6 +124,7 @@ impl Supernet {
         if reader.array()? == [1] {
             self.weights.prepare(Optimizer::Adam);
             self.embeddings.prepare(Optimizer::Adam);
+            self.ranges.prepare(Optimizer::Adam);
         }
         let expected = self.value_count();
         if found != expected {
@@ -155,14 +156,22 @@ impl Supernet {
         let layers = self.weights.layers.values();
         let parameters = layers.flat_map(StoredLayer::parameters);
         let tables = self.embeddings.parameters();
-        tables.chain(parameters).flat_map(Parameter::parts)
+        let ranges = self.ranges.sites.values();
+        tables
+            .chain(parameters)
+            .chain(ranges)
+            .flat_map(Parameter::parts)
     }
 
     fn all_values_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let layers = self.weights.layers.values_mut();
         let parameters = layers.flat_map(StoredLayer::parameters_mut);
         let tables = self.embeddings.parameters_mut();
-        tables.chain(parameters).flat_map(Parameter::parts_mut)
+        let ranges = self.ranges.sites.values_mut();
+        tables
+            .chain(parameters)
+            .chain(ranges)
+            .flat_map(Parameter::parts_mut)
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 use pimento_space::{
-    Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode, SparseOperator,
+    ActivationRange, Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode,
+    SparseOperator,
 };
 use rand_chacha::ChaCha8Rng;
 
@@ -16,7 +17,8 @@ use crate::{
     fused::{Attention, Function, Triangle, apply},
     layer::{LayerKey, LayerKind, last_position},
     parameters::{LayerTensors, Parameters},
-    quantise::{FULL_PRECISION_BITS, quantise_activations},
+    quantise::quantise_activations,
+    ranges::Operand::{self, Left, Matrix, Right},
 };
 
 /// Attention heads.
@@ -62,11 +64,11 @@ pub(crate) fn training_features(
         .into_iter()
         .chain(sparse.map(|sparse| sparse.reshape([samples as i32, -1])))
         .collect();
-    let bits = network
-        .blocks
-        .last()
-        .map_or(FULL_PRECISION_BITS, |block| block.activation_bits);
-    quantise_activations(Tensor::cat(parts, 1), bits, network.activation_range)
+    let features = Tensor::cat(parts, 1);
+    match network.blocks.last() {
+        Some(block) => forward.rounded(block, (LayerKind::Head, Matrix), features),
+        None => features,
+    }
 }
 
 /// The head's answer before the sigmoid, shape \[samples\].
@@ -132,7 +134,7 @@ impl Forward<'_> {
     fn dense_operator(&self, block: &Block, node: &DenseNode) -> Tensor<2> {
         match &node.operator {
             DenseOperator::FullyConnected { inputs } => {
-                let input = self.dense_inputs(block, inputs);
+                let input = self.dense_inputs(block, (LayerKind::FullyConnected, Matrix), inputs);
                 let layer = self.layer(block, LayerKind::FullyConnected);
                 layer.forward_rectified(input)
             }
@@ -152,21 +154,23 @@ impl Forward<'_> {
                 self.sigmoid_gating(block, node.width, *left, *right)
             }
             DenseOperator::Sum { left, right } => {
-                let (left, right) = (self.operand(block, *left), self.operand(block, *right));
+                let left = self.dense_inputs(block, (LayerKind::SumOut, Left), &[*left]);
+                let right = self.dense_inputs(block, (LayerKind::SumOut, Right), &[*right]);
                 let widest = left.shape()[1].max(right.shape()[1]);
                 let sum = pad(left, widest) + pad(right, widest);
+                let sum = self.rounded_sum(block, sum);
                 self.optional(block, LayerKind::SumOut, sum)
             }
         }
     }
 
     fn dot_product(&self, block: &Block, dense: &[usize], sparse: &[usize]) -> Tensor<2> {
-        let dense = self.dense_inputs(block, dense);
-        let sparse = self.sparse_inputs(block, sparse);
+        let dense = self.dense_inputs(block, (LayerKind::DotProductDense, Matrix), dense);
+        let sparse = self.sparse_inputs(block, LayerKind::DotProductRows, sparse);
         let dense = self.optional(block, LayerKind::DotProductDense, dense);
         let rows = self.optional_rows(block, LayerKind::DotProductRows, sparse);
         let operands = Tensor::cat(vec![dense.unsqueeze_dim(2), rows], 2);
-        let operands = self.rounded(block, operands);
+        let operands = self.rounded(block, (LayerKind::DotProductOut, Left), operands);
         let [samples, dim, columns] = operands.dims();
         let triangle = Function::Triangle(Triangle {
             samples,
@@ -174,12 +178,13 @@ impl Forward<'_> {
             columns,
         });
         let triangle = apply(operands, triangle);
-        let triangle = self.rounded(block, triangle);
+        let triangle = self.rounded(block, (LayerKind::DotProductOut, Matrix), triangle);
         self.optional(block, LayerKind::DotProductOut, triangle)
     }
 
     fn sigmoid_gating(&self, block: &Block, width: usize, left: usize, right: usize) -> Tensor<2> {
-        let (left, right) = (self.operand(block, left), self.operand(block, right));
+        let left = self.dense_inputs(block, (LayerKind::Gate, Matrix), &[left]);
+        let right = self.dense_inputs(block, (LayerKind::Gate, Right), &[right]);
         let widest = left.shape()[1].max(right.shape()[1]);
         let gate = self.layer(block, LayerKind::Gate).linear(left);
         let gate: Tensor<2> = apply(gate, Function::Sigmoid);
@@ -187,18 +192,19 @@ impl Forward<'_> {
         if widest == width {
             return self.optional(block, LayerKind::GateOut, pad(gated, width));
         }
-        let gated = self.rounded(block, gated);
+        let gated = self.rounded(block, (LayerKind::GateOut, Matrix), gated);
         self.optional(block, LayerKind::GateOut, gated)
     }
 
     fn sparse_operator(&self, block: &Block, node: &SparseNode) -> Tensor<3> {
-        let input = self.sparse_inputs(block, &node.inputs);
         match node.operator {
             SparseOperator::Linear => {
+                let input = self.sparse_inputs(block, LayerKind::SparseLinear, &node.inputs);
                 let layer = self.layer(block, LayerKind::SparseLinear);
                 over_rows(input, |rows| layer.forward_rectified(rows))
             }
             SparseOperator::Attention => {
+                let input = self.sparse_inputs(block, LayerKind::AttentionRows, &node.inputs);
                 let rows = self.optional_rows(block, LayerKind::AttentionRows, input);
                 self.transformer(block, rows.swap_dims(1, 2))
                     .swap_dims(1, 2)
@@ -211,14 +217,16 @@ impl Forward<'_> {
         let [samples, count, dim] = rows.dims();
         let rows = rows.reshape([samples * count, dim]);
         let context = self.attention(block, rows.clone(), samples);
+        let context = self.rounded_samples(block, LayerKind::AttentionOut, context, samples);
         let layer = self.layer(block, LayerKind::AttentionOut);
-        let context = layer.linear(self.rounded_samples(block, context, samples));
+        let context = layer.linear(context);
         let rows = layer.norm(rows + context);
+        let hidden = self.rounded_samples(block, LayerKind::AttentionHidden, rows.clone(), samples);
         let layer = self.layer(block, LayerKind::AttentionHidden);
-        let hidden = self.rounded_samples(block, rows.clone(), samples);
         let hidden = layer.forward_rectified(hidden);
+        let hidden = self.rounded_samples(block, LayerKind::AttentionFeedForward, hidden, samples);
         let layer = self.layer(block, LayerKind::AttentionFeedForward);
-        let output = layer.linear(self.rounded_samples(block, hidden, samples));
+        let output = layer.linear(hidden);
         layer.norm(rows + output).reshape([samples, count, dim])
     }
 
@@ -226,8 +234,9 @@ impl Forward<'_> {
     fn attention(&self, block: &Block, rows: Tensor<2>, samples: usize) -> Tensor<2> {
         let [total, dim] = rows.dims();
         let (count, head_dim) = (total / samples, dim / HEADS);
+        let rows = self.rounded_samples(block, LayerKind::AttentionQueryKeyValue, rows, samples);
         let layer = self.layer(block, LayerKind::AttentionQueryKeyValue);
-        let packed = layer.linear(self.rounded_samples(block, rows, samples));
+        let packed = layer.linear(rows);
         let attention = Attention {
             samples,
             rows: count,
@@ -240,7 +249,7 @@ impl Forward<'_> {
     /// Eight rows made of the dense output, shape [samples, embedding_dim, 8].
     fn merger_rows(&self, block: &Block, dense: Tensor<2>) -> Tensor<3> {
         let [samples, _] = dense.dims();
-        let dense = self.rounded(block, dense);
+        let dense = self.rounded(block, (LayerKind::DenseSparseMerger, Matrix), dense);
         let projected = self.optional(block, LayerKind::DenseSparseMerger, dense);
         let dim = self.network.embedding_dim;
         projected
@@ -252,16 +261,22 @@ impl Forward<'_> {
     fn fm_term(&self, block: &Block, sparse: Tensor<3>) -> Tensor<2> {
         let sum: Tensor<2> = sparse.clone().sum_dim(2).squeeze_dim(2);
         let squares: Tensor<2> = (sparse.clone() * sparse).sum_dim(2).squeeze_dim(2);
-        let term = self.rounded(block, sum.clone() * sum - squares);
+        let term = sum.clone() * sum - squares;
+        let term = self.rounded(block, (LayerKind::FmMerger, Matrix), term);
         self.optional(block, LayerKind::FmMerger, term)
     }
 
-    fn dense_inputs(&self, block: &Block, tensors: &[usize]) -> Tensor<2> {
+    fn dense_inputs(
+        &self,
+        block: &Block,
+        place: (LayerKind, Operand),
+        tensors: &[usize],
+    ) -> Tensor<2> {
         let parts = tensors
             .iter()
             .map(|tensor| self.dense[tensor].clone())
             .collect();
-        self.rounded(block, concatenate(parts, 1))
+        self.rounded(block, place, concatenate(parts, 1))
     }
 
     fn flattened(&self, block: &Block, dense: &[usize], sparse: &[usize]) -> Tensor<2> {
@@ -271,31 +286,61 @@ impl Forward<'_> {
             let [samples, dim, rows] = tensor.dims();
             tensor.reshape([samples, dim * rows])
         });
-        self.rounded(block, concatenate(dense.chain(sparse).collect(), 1))
+        let parts = concatenate(dense.chain(sparse).collect(), 1);
+        self.rounded(block, (LayerKind::Flattened, Matrix), parts)
     }
 
-    fn sparse_inputs(&self, block: &Block, tensors: &[usize]) -> Tensor<3> {
+    fn sparse_inputs(&self, block: &Block, kind: LayerKind, tensors: &[usize]) -> Tensor<3> {
         let parts = tensors
             .iter()
             .map(|tensor| self.sparse[tensor].clone())
             .collect();
-        self.rounded(block, concatenate(parts, 2))
-    }
-
-    fn operand(&self, block: &Block, tensor: usize) -> Tensor<2> {
-        self.dense_inputs(block, &[tensor])
+        self.rounded(block, (kind, Matrix), concatenate(parts, 2))
     }
 
     /// A tensor as the block's matrix products and interactions read it.
-    fn rounded<const D: usize>(&self, block: &Block, tensor: Tensor<D>) -> Tensor<D> {
-        quantise_activations(tensor, block.activation_bits, self.network.activation_range)
+    fn rounded<const D: usize>(
+        &self,
+        block: &Block,
+        (kind, operand): (LayerKind, Operand),
+        tensor: Tensor<D>,
+    ) -> Tensor<D> {
+        let (bits, range) = (block.activation_bits, self.network.activation_range);
+        match range {
+            ActivationRange::Learned => {
+                let site = (key(block, kind), operand);
+                self.parameters.rounded(site, tensor, bits)
+            }
+            ActivationRange::Symmetric | ActivationRange::Asymmetric => {
+                quantise_activations(tensor, bits, range)
+            }
+        }
     }
 
-    /// Rows of all samples, rounded with one scale per sample.
-    fn rounded_samples(&self, block: &Block, rows: Tensor<2>, samples: usize) -> Tensor<2> {
+    /// The sum of two rounded operands, which lies on no fixed grid: rounded once more if ranges are
+    /// learned and a matrix reads it.
+    fn rounded_sum(&self, block: &Block, sum: Tensor<2>) -> Tensor<2> {
+        let layer = self.parameters.layer(key(block, LayerKind::SumOut));
+        if self.network.activation_range == ActivationRange::Learned
+            && layer.is_some_and(LayerTensors::has_matrix)
+        {
+            return self.rounded(block, (LayerKind::SumOut, Matrix), sum);
+        }
+        sum
+    }
+
+    /// Rows of all samples, rounded with one scale per sample unless the range is learned.
+    fn rounded_samples(
+        &self,
+        block: &Block,
+        kind: LayerKind,
+        rows: Tensor<2>,
+        samples: usize,
+    ) -> Tensor<2> {
         let [total, dim] = rows.dims();
         let by_sample = rows.reshape([samples, total / samples * dim]);
-        self.rounded(block, by_sample).reshape([total, dim])
+        self.rounded(block, (kind, Matrix), by_sample)
+            .reshape([total, dim])
     }
 
     fn layer(&self, block: &Block, kind: LayerKind) -> &LayerTensors {

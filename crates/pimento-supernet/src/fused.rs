@@ -14,6 +14,7 @@ mod attention;
 mod autodiff;
 mod batch_norm;
 mod bias;
+mod clip;
 mod composed;
 mod exponential;
 mod flex;
@@ -31,6 +32,9 @@ use pimento_space::ActivationRange;
 
 pub(crate) use attention::Attention;
 pub(crate) use batch_norm::moments as column_moments;
+pub(crate) use clip::Grid;
+#[cfg(test)]
+pub(crate) use clip::backward as clip_backward;
 pub(crate) use normalise::EPSILON;
 pub(crate) use product::{Matrix, product as multiply};
 pub(crate) use triangle::Triangle;
@@ -180,6 +184,19 @@ pub(crate) fn product(rows: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
     ))
 }
 
+/// Values rounded to `bits` bits in the learned range `range`, shape \[2\]: the logarithm of its span,
+/// and the share of the span below zero.
+pub(crate) fn clip<const D: usize>(tensor: Tensor<D>, range: Tensor<1>, bits: u8) -> Tensor<D> {
+    if !has_fused_operators(&tensor) {
+        return composed::clip(tensor, range, bits);
+    }
+    Tensor::from_dispatch(<Dispatch as FusedBackend>::clipped(
+        tensor.into_dispatch(),
+        range.into_dispatch(),
+        bits,
+    ))
+}
+
 fn has_fused_operators<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.device() == Device::flex()
 }
@@ -227,6 +244,17 @@ pub(crate) trait FusedBackend: Backend {
         bias: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         is_rectified: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// See [`clip()`].
+    fn clipped(input: FloatTensor<Self>, range: FloatTensor<Self>, bits: u8) -> FloatTensor<Self>;
+
+    /// The gradients of input and range.
+    fn clipped_backward(
+        input: FloatTensor<Self>,
+        range: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        bits: u8,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// See [`product()`].

@@ -99,6 +99,9 @@ pub struct Capacity {
     /// Whether networks may read sparse tensors flattened, which takes the largest matrices.
     #[serde(default)]
     pub has_flattened: bool,
+    /// Whether networks round activations in learned ranges, which are then part of what is shared.
+    #[serde(default)]
+    pub learned_ranges: bool,
 }
 
 /// How the matrices in store relate to those of a network.

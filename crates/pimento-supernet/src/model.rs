@@ -13,6 +13,7 @@ use crate::{
     layer::{Layer, LayerKind, Layout, tower_layers},
     parameters::Parameters,
     quantise::{FULL_PRECISION_BITS, to_vec},
+    ranges::{Site, sites},
     supernet::{FORWARD_BATCH, Supernet},
     towers::{self, Mode, Moments},
 };
@@ -72,6 +73,14 @@ impl Model<'_> {
                 tower_layers(model, *input)
             }
             (Self::Handcrafted(_), _) => panic!("a handcrafted model has weights of its own"),
+        }
+    }
+
+    /// The places where it rounds activations in learned ranges, with their precisions.
+    pub(crate) fn sites(self) -> Vec<(Site, u8)> {
+        match self {
+            Self::Network(network) => sites(network),
+            Self::Handcrafted(_) => Vec::new(),
         }
     }
 

@@ -3,13 +3,15 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use burn::tensor::{Gradients, Tensor, TensorData, activation::relu};
+use pimento_space::ActivationRange;
 
 use crate::{
     analogue::{MatrixOnChip, Record},
     device::Device,
-    fused::{Normalisation, Over, add_bias, normalise, product},
+    fused::{Normalisation, Over, add_bias, clip, normalise, product},
     layer::{Layer, LayerKey},
-    quantise::to_vec,
+    quantise::{FULL_PRECISION_BITS, quantise_activations, to_vec},
+    ranges::{Calibration, RangeGradient, Site},
     weights::LayerValues,
 };
 
@@ -17,6 +19,10 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Parameters {
     layers: BTreeMap<LayerKey, LayerTensors>,
+    /// Learned ranges of rounded activations, shape \[2\] each, with their precisions.
+    ranges: BTreeMap<Site, (u8, Tensor<1>)>,
+    /// Finds ranges while values go by.
+    calibration: Option<Arc<Calibration>>,
 }
 
 /// The parts of one layer.
@@ -47,7 +53,34 @@ impl Parameters {
             .zip(values)
             .map(|(layer, values)| (layer.key, LayerTensors::new(layer, values, device)))
             .collect();
-        Self { layers }
+        Self {
+            layers,
+            ranges: BTreeMap::new(),
+            calibration: None,
+        }
+    }
+
+    /// The same with learned ranges of these precisions.
+    #[must_use]
+    pub(crate) fn with_ranges(
+        mut self,
+        ranges: Vec<(Site, u8, [f32; 2])>,
+        device: &Device,
+    ) -> Self {
+        let ranges = ranges.into_iter();
+        let ranges = ranges.map(|(site, bits, range)| {
+            let range = Tensor::<1>::from_data(range.as_slice(), device.of_tensors());
+            (site, (bits, range))
+        });
+        self.ranges = ranges.collect();
+        self
+    }
+
+    /// The same, with ranges found while values go by.
+    #[must_use]
+    pub(crate) fn calibrating(mut self, calibration: &Arc<Calibration>) -> Self {
+        self.calibration = Some(Arc::clone(calibration));
+        self
     }
 
     /// The same values as leaves of a new graph.
@@ -58,7 +91,13 @@ impl Parameters {
             .iter()
             .map(|(&key, layer)| (key, layer.tracked()))
             .collect();
-        Self { layers }
+        let ranges = self.ranges.iter();
+        let ranges = ranges.map(|(&site, (bits, range))| (site, (*bits, leaf(range.clone()))));
+        Self {
+            layers,
+            ranges: ranges.collect(),
+            calibration: None,
+        }
     }
 
     /// The same, with a record of what matrices are multiplied with.
@@ -93,6 +132,43 @@ impl Parameters {
             .iter()
             .map(|layer| self.layers[&layer.key].take_gradients(gradients))
             .collect()
+    }
+
+    /// Takes the gradients of the learned ranges out of `gradients`.
+    pub(crate) fn take_range_gradients(&self, gradients: &mut Gradients) -> Vec<RangeGradient> {
+        let ranges = self.ranges.iter();
+        let taken = ranges.map(|(&site, (bits, range))| RangeGradient {
+            site,
+            bits: *bits,
+            values: take_gradient(Some(range), gradients)
+                .try_into()
+                .expect("a range is two numbers"),
+        });
+        taken.collect()
+    }
+
+    /// A tensor rounded in the range that was learned for it; in its own, one per sample, where
+    /// nothing was learned.
+    pub(crate) fn rounded<const D: usize>(
+        &self,
+        site: Site,
+        tensor: Tensor<D>,
+        bits: u8,
+    ) -> Tensor<D> {
+        if bits >= FULL_PRECISION_BITS {
+            return tensor;
+        }
+        let range = match &self.calibration {
+            Some(calibration) => {
+                let range = calibration.observe(site, bits, &to_vec(tensor.clone()));
+                range.map(|range| Tensor::from_data(range.as_slice(), &tensor.device()))
+            }
+            None => self.ranges.get(&site).map(|(_, range)| range.clone()),
+        };
+        match range {
+            Some(range) => clip(tensor, range, bits),
+            None => quantise_activations(tensor, bits, ActivationRange::Learned),
+        }
     }
 
     /// The layer at `key`, if the network has it.
@@ -141,6 +217,11 @@ impl LayerTensors {
             gain: take_gradient(self.gain.as_ref(), gradients),
             shift: take_gradient(self.shift.as_ref(), gradients),
         }
+    }
+
+    /// Whether it has a matrix.
+    pub(crate) fn has_matrix(&self) -> bool {
+        self.weight.is_some()
     }
 
     /// The layer: matrix product, bias and normalisation, as far as they exist. `input` has shape

@@ -12,6 +12,7 @@ use crate::{
     model::Model,
     parameters::Parameters,
     quantise::{FULL_PRECISION_BITS, to_vec},
+    ranges::{LearnedRange, Ranges, Site, sites},
     weights::{LayerValues, Weights},
 };
 
@@ -27,6 +28,8 @@ pub struct Supernet {
     pub(crate) weights: Weights,
     /// Where networks are computed; weights and tables lie in main memory.
     pub(crate) device: Device,
+    /// Of rounded activations, where they are learned.
+    pub(crate) ranges: Ranges,
 }
 
 impl Supernet {
@@ -102,6 +105,7 @@ impl Supernet {
     fn init(layout: Layout, embeddings: EmbeddingTables, seed: u64) -> Self {
         let weights = Weights::init(&layout, seed);
         Self {
+            ranges: Ranges::init(&layout),
             layout,
             embeddings,
             weights,
@@ -133,6 +137,7 @@ impl Supernet {
             .collect();
         weights.write(&layout.layers(network), &values);
         Self {
+            ranges: self.ranges.extract(&layout),
             layout,
             embeddings: self.embeddings.extract(&self.readings(network)),
             weights,
@@ -146,6 +151,16 @@ impl Supernet {
         layers
             .map(|layer| (layer.clone(), self.weights.read_exact(&layer)))
             .collect()
+    }
+
+    /// The learned ranges that a subnet rounds activations in, as far as training has been there.
+    pub fn learned_ranges(&self, network: &Network) -> Vec<(Site, LearnedRange)> {
+        let found = sites(network).into_iter().filter_map(|(site, bits)| {
+            let grid = self.ranges.grid(site, bits)?;
+            let (low, high) = (grid.lowest * grid.step, grid.highest * grid.step);
+            Some((site, LearnedRange { bits, low, high }))
+        });
+        found.collect()
     }
 
     /// The row of number `row` that is stored first for categorical field `field`: that of value `row`
@@ -162,7 +177,7 @@ impl Supernet {
 
     /// Trainable values outside the embedding tables.
     pub fn weight_count(&self) -> usize {
-        self.weights.parameter_count()
+        self.weights.parameter_count() + self.ranges.parameter_count()
     }
 
     /// Trainable values in the embedding tables.
@@ -187,12 +202,22 @@ impl Supernet {
 
     /// A model's weights, rounded to its precisions.
     pub(crate) fn parameters<'m>(&self, model: impl Into<Model<'m>>) -> Parameters {
-        let layers = model.into().layers(&self.layout);
+        let model = model.into();
+        let layers = model.layers(&self.layout);
         let values = layers
             .iter()
             .map(|layer| self.weights.read(layer))
             .collect();
-        Parameters::new(&layers, values, &self.device)
+        let ranges = self.ranges_of(model);
+        Parameters::new(&layers, values, &self.device).with_ranges(ranges, &self.device)
+    }
+
+    /// The learned ranges of a model, as far as training has been there.
+    pub(crate) fn ranges_of(&self, model: Model<'_>) -> Vec<(Site, u8, [f32; 2])> {
+        let found = model.sites().into_iter();
+        let found =
+            found.filter_map(|(site, bits)| Some((site, bits, self.ranges.range(site, bits)?)));
+        found.collect()
     }
 
     /// How a model reads the embedding tables.

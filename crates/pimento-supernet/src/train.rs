@@ -1,6 +1,6 @@
 //! Training: one network per step, the same step for a shared supernet and a network alone.
 
-use std::num::NonZero;
+use std::{num::NonZero, sync::Arc};
 
 use burn::tensor::Tensor;
 use pimento_data::{Batch, ClickLog, Split};
@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     embedding::{FieldGradients, Reading},
-    forward::{Dropout, Inputs},
+    forward::{Dropout, Inputs, features},
     layer::Layer,
     model::Model,
     optimizer::Optimizer,
     parameters::Parameters,
     quantise::to_vec,
+    ranges::{Calibration, RangeGradient},
     schedule::Schedule,
     supernet::Supernet,
     weights::LayerValues,
@@ -141,6 +142,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
     ) -> Self {
         supernet.weights.prepare(settings.optimizer);
         supernet.embeddings.prepare(settings.optimizer);
+        supernet.ranges.prepare(settings.optimizer);
         assert!(log.len(Split::Train) > 0, "there are samples to train on");
         let order = Order::new(log.len(Split::Train), seed);
         Self {
@@ -217,6 +219,8 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
     pub fn step<'m>(&mut self, model: impl Into<Model<'m>>) -> StepReport {
         let model = model.into();
         let rows = self.order.batch(self.step, self.settings.batch_size.get());
+        let shard_size = rows.len().div_ceil(self.settings.shards.get());
+        self.calibrate(model, &rows[..shard_size]);
         let layers = model.layers(&self.supernet.layout);
         let values = layers
             .par_iter()
@@ -227,9 +231,9 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
                 values
             })
             .collect();
-        let parameters = Parameters::new(&layers, values, &self.supernet.device);
+        let parameters = Parameters::new(&layers, values, &self.supernet.device)
+            .with_ranges(self.supernet.ranges_of(model), &self.supernet.device);
 
-        let shard_size = rows.len().div_ceil(self.settings.shards.get());
         let work = ShardWork {
             supernet: &self.supernet,
             log: self.log,
@@ -252,6 +256,24 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         report
     }
 
+    /// Finds the ranges of places that are new to training on some samples.
+    fn calibrate(&mut self, model: Model<'_>, rows: &[u32]) {
+        let Model::Network(network) = model else {
+            return;
+        };
+        if self.supernet.ranges.are_calibrated(network) {
+            return;
+        }
+        let mut batch = Batch::default();
+        self.log.fill(Split::Train, rows, &mut batch);
+        let calibration = Arc::new(Calibration::new(self.supernet.ranges.clone()));
+        let parameters = self.supernet.parameters(network).calibrating(&calibration);
+        let device = &self.supernet.device;
+        let inputs = self.supernet.inputs(network, &batch, device);
+        features(network, &parameters, inputs);
+        self.supernet.ranges = calibration.ranges();
+    }
+
     fn apply(
         &mut self,
         layers: &[Layer],
@@ -259,7 +281,13 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         mut shards: Vec<Shard>,
     ) -> StepReport {
         let mut gradients = std::mem::take(&mut shards[0].gradients);
+        let mut ranges = std::mem::take(&mut shards[0].ranges);
         let others = &shards[1..];
+        for shard in others {
+            for (sum, range) in ranges.iter_mut().zip(&shard.ranges) {
+                sum.add(range);
+            }
+        }
         let squared_norms: Vec<f64> = gradients
             .par_iter_mut()
             .enumerate()
@@ -280,7 +308,8 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
             rows = self.supernet.embeddings.all_row_gradients(&rows, decay);
         }
         let squared = squared_norms.into_iter().sum::<f64>()
-            + rows.iter().map(FieldGradients::squared_norm).sum::<f64>();
+            + rows.iter().map(FieldGradients::squared_norm).sum::<f64>()
+            + ranges.iter().map(RangeGradient::squared_norm).sum::<f64>();
         let gradient_norm = squared.sqrt();
         let peak = self.rate_factor * self.settings.learning_rate;
         let rate = self
@@ -298,6 +327,7 @@ impl<'a, L: ClickLog + ?Sized> Trainer<'a, L> {
         if is_applied {
             self.supernet.weights.update(layers, &gradients, &update);
             self.supernet.embeddings.update(&rows, &update);
+            self.supernet.ranges.update(&ranges, &update);
         }
         let loss = shards.iter().map(|shard| shard.loss).sum();
         StepReport {
@@ -344,6 +374,7 @@ struct ShardWork<'a, L: ClickLog + ?Sized> {
 struct Shard {
     batch: Batch,
     gradients: Vec<LayerValues>,
+    ranges: Vec<RangeGradient>,
     /// Shape [samples, embedding_dim, fields].
     embedding: Vec<f32>,
     loss: f64,
@@ -381,6 +412,7 @@ impl<L: ClickLog + ?Sized> ShardWork<'_, L> {
         };
         Shard {
             gradients: parameters.take_gradients(self.layers, &mut gradients),
+            ranges: parameters.take_range_gradients(&mut gradients),
             batch,
             embedding,
             loss,

@@ -5,7 +5,7 @@ mod example;
 
 use std::num::NonZero;
 
-use example::{SmallLog, capacity, random_network, with_only};
+use example::{SmallLog, capacity, clipped_network, random_network, with_only};
 use pimento_data::{ClickLog, Split};
 use pimento_hardware::{CellPreset, Hardware, Readout};
 use pimento_space::Network;
@@ -85,6 +85,27 @@ fn ideal_crossbars_answer_as_no_hardware_does() {
                 let error = (found - expected).abs();
                 assert!(error < 2e-4, "{fidelity:?}: {found} {expected}");
             }
+        }
+    }
+}
+
+/// Learned ranges are the same for all samples, and all that matrices read lies on their levels, the
+/// sums of two rounded operands too.
+#[test]
+fn ideal_crossbars_follow_learned_ranges() {
+    let log = SmallLog::new(600);
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    for operator in [0, 1, 2, 3, 6] {
+        let network = clipped_network(true, &[6, 8], &mut rng);
+        let network = with_only(4 + operator % 2, with_only(operator, network));
+        let supernet = trained(&network, &log);
+        let expected = without_chip(&supernet, &network, &log);
+        for fidelity in [Fidelity::BitExact, Fidelity::Statistical] {
+            let mut ideal = analogue("ideal", fidelity);
+            (ideal.chip.cell_bits, ideal.chip.dac_bits) = (2, 2);
+            let found = on_chips(&supernet, &network, &log, &ideal, 1)[0].log_loss;
+            let error = (found - expected).abs();
+            assert!(error < 2e-4, "{operator}, {fidelity:?}: {found} {expected}");
         }
     }
 }

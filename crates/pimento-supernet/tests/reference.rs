@@ -5,11 +5,11 @@ use std::num::NonZero;
 mod example;
 mod naive;
 
-use example::{SmallLog, capacity, random_network, with_only};
+use example::{SmallLog, capacity, clipped_network, random_network, with_only};
 use naive::Naive;
 use pimento_data::ClickLog;
 use pimento_space::{ActivationRange, Network};
-use pimento_supernet::{Supernet, TrainSettings, Trainer};
+use pimento_supernet::{Capacity, Supernet, TrainSettings, Trainer};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -94,6 +94,42 @@ fn rounded_networks_answer_as_in_plain_loops() {
                 "{counts:?}"
             );
         }
+    }
+}
+
+/// As above: what lies half way between two levels may fall on either side.
+#[test]
+fn networks_with_learned_ranges_answer_as_in_plain_loops() {
+    const NETWORKS: usize = 40;
+    let log = SmallLog::new(600);
+    for layer_norm in [false, true] {
+        let capacity = Capacity {
+            learned_ranges: true,
+            ..capacity(layer_norm)
+        };
+        let supernet = Supernet::shared(capacity, log.shape(), 3);
+        let settings = TrainSettings {
+            epochs: 200.0,
+            ..TrainSettings::default()
+        };
+        let mut trainer = Trainer::new(supernet, &log, settings, 3, 0);
+        let mut rng = ChaCha8Rng::seed_from_u64(4);
+        while trainer.step_count() < trainer.steps() {
+            trainer.step(&clipped_network(layer_norm, &[3, 4, 5, 32], &mut rng));
+        }
+        let supernet = trainer.into_supernet();
+        let mut rng = ChaCha8Rng::seed_from_u64(23);
+        let counts: Vec<usize> = (0..NETWORKS)
+            .map(|_| {
+                let network = clipped_network(layer_norm, &[3, 4, 5, 32], &mut rng);
+                differing(&supernet, &network, &log, 1e-4)
+            })
+            .collect();
+        assert!(counts.iter().all(|&count| count <= 30), "{counts:?}");
+        assert!(
+            counts.iter().sum::<usize>() < NETWORKS * 48 / 10,
+            "{counts:?}"
+        );
     }
 }
 

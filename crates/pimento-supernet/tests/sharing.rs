@@ -4,10 +4,12 @@ use std::num::NonZero;
 
 mod example;
 
-use example::{SmallLog, capacity, compressed_network, random_network, table_choices};
+use example::{
+    SmallLog, capacity, clipped_network, compressed_network, random_network, table_choices,
+};
 use pimento_data::ClickLog;
 use pimento_space::FieldEmbedding;
-use pimento_supernet::{EmbeddingRows, Optimizer, Supernet, TrainSettings, Trainer};
+use pimento_supernet::{Capacity, EmbeddingRows, Optimizer, Supernet, TrainSettings, Trainer};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -163,6 +165,87 @@ fn a_space_without_compression_has_nothing_more() {
     let all = Supernet::shared_with_tables(capacity(false), &table_choices(), log.shape(), 3);
     for field in 0..4 {
         assert_eq!(all.embedding_row(field, 1), plain.embedding_row(field, 1));
+    }
+}
+
+/// A supernet that learns ranges, no longer the initial one; after few steps some places are still
+/// calibrated, and some are unknown.
+fn trained_with_ranges(log: &SmallLog, steps: usize) -> Supernet {
+    let capacity = Capacity {
+        learned_ranges: true,
+        ..capacity(false)
+    };
+    let supernet = Supernet::shared(capacity, log.shape(), 3);
+    let settings = TrainSettings {
+        epochs: 20.0,
+        batch_size: NonZero::new(64).expect("not zero"),
+        ..TrainSettings::default()
+    };
+    let mut trainer = Trainer::new(supernet, log, settings, 3, 0);
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    for _ in 0..steps {
+        trainer.step(&clipped_network(false, &[3, 4, 8], &mut rng));
+    }
+    trainer.into_supernet()
+}
+
+#[test]
+fn networks_with_learned_ranges_answer_and_step_as_they_do_alone() {
+    let log = SmallLog::new(600);
+    for steps in [3, 60] {
+        let supernet = trained_with_ranges(&log, steps);
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        for number in 0..8 {
+            let network = clipped_network(false, &[2, 3, 4, 8, 32], &mut rng);
+            let batch = log.batch(0..64);
+            let alone = supernet.extract(&network);
+            let answers = alone.logits(&network, &batch);
+            assert_eq!(supernet.logits(&network, &batch), answers);
+            let optimizer = [Optimizer::Adagrad, Optimizer::Adam][number % 2];
+            let settings = TrainSettings {
+                epochs: 20.0,
+                batch_size: NonZero::new(64).expect("not zero"),
+                optimizer,
+                ..TrainSettings::default()
+            };
+            // The optimiser's state is not extracted.
+            let fresh = |stepped: &Supernet| stepped.extract(&network);
+            let before = Supernet::shared(
+                Capacity {
+                    learned_ranges: true,
+                    ..capacity(false)
+                },
+                log.shape(),
+                7,
+            );
+            let step = |supernet: Supernet| {
+                let mut trainer = Trainer::new(supernet, &log, settings.clone(), 3, 18);
+                (trainer.step(&network).loss, trainer.into_supernet())
+            };
+            let (shared, alone) = (step(before.clone()), step(fresh(&before)));
+            assert_eq!(shared.0, alone.0);
+            assert!(fresh(&shared.1) == fresh(&alone.1));
+        }
+    }
+}
+
+#[test]
+fn a_step_changes_only_the_ranges_of_its_places() {
+    let log = SmallLog::new(600);
+    let supernet = trained_with_ranges(&log, 150);
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let network = clipped_network(false, &[4], &mut rng);
+    let mut trainer = Trainer::new(supernet.clone(), &log, TrainSettings::default(), 3, 0);
+    trainer.step(&network);
+    let own = supernet.learned_ranges(&network);
+    let places: Vec<_> = own.iter().map(|(site, _)| *site).collect();
+    assert_ne!(trainer.supernet().learned_ranges(&network), own);
+    for _ in 0..20 {
+        let other = clipped_network(false, &[4, 8], &mut rng);
+        let before = supernet.learned_ranges(&other);
+        for (before, after) in before.iter().zip(trainer.supernet().learned_ranges(&other)) {
+            assert!(places.contains(&before.0) || *before == after);
+        }
     }
 }
 

@@ -5,12 +5,14 @@ use std::num::NonZero;
 
 mod example;
 
-use example::{SmallLog, capacity, compressed_network, random_network, table_choices};
+use example::{
+    SmallLog, capacity, clipped_network, compressed_network, random_network, table_choices,
+};
 use pimento_data::{ClickLog, Split};
 use pimento_space::FieldEmbedding;
 use pimento_supernet::{
-    CheckpointError, EmbeddingRows, HeadFit, Identity, NewtonHead, Optimizer, Schedule, SgdHead,
-    Supernet, TrainSettings, Trainer,
+    Capacity, CheckpointError, EmbeddingRows, HeadFit, Identity, NewtonHead, Optimizer, Schedule,
+    SgdHead, Supernet, TrainSettings, Trainer,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -67,6 +69,43 @@ fn a_resumed_training_has_the_bits_of_a_straight_one() {
         let step = resumed.read(&identity(), &mut half.as_slice()).unwrap();
         assert_eq!(step, 7);
         assert!(train_by(optimizer, resumed, &log, 7, 12) == straight);
+    }
+}
+
+#[test]
+fn learned_ranges_come_back_from_a_checkpoint() {
+    let log = SmallLog::new(1200);
+    let capacity = Capacity {
+        learned_ranges: true,
+        ..capacity(true)
+    };
+    let fresh = || Supernet::shared(capacity.clone(), log.shape(), 1);
+    let train = |optimizer, supernet, from, to| {
+        let settings = TrainSettings {
+            epochs: 8.0,
+            batch_size: NonZero::new(64).unwrap(),
+            optimizer,
+            ..TrainSettings::default()
+        };
+        let mut trainer = Trainer::new(supernet, &log, settings, 1, from);
+        while trainer.step_count() < to {
+            let mut rng = trainer.path_rng(trainer.step_count() % 2);
+            trainer.step(&clipped_network(true, &[3, 8, 32], &mut rng));
+        }
+        trainer.into_supernet()
+    };
+    // The first half ends within and after calibration.
+    for half in [7, 60] {
+        for optimizer in [Optimizer::Adagrad, Optimizer::Adam] {
+            let straight = train(optimizer, fresh(), 0, 70);
+            let saved = saved(&train(optimizer, fresh(), 0, half), half);
+            let mut resumed = fresh();
+            resumed.read(&identity(), &mut saved.as_slice()).unwrap();
+            assert!(train(optimizer, resumed, half, 70) == straight);
+            let mut plain = self::fresh(&log);
+            let error = plain.read(&identity(), &mut saved.as_slice()).unwrap_err();
+            assert!(matches!(error, CheckpointError::Size { .. }), "{error}");
+        }
     }
 }
 

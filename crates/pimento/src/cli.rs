@@ -127,6 +127,13 @@ pub(crate) struct PrecisionArgs {
     /// Random networks.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) networks: u16,
+    /// How many of them are also trained from scratch: unrounded, and with activations, weights or
+    /// embeddings at each precision.
+    #[arg(long, value_name = "NETWORKS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=10_000))]
+    pub(crate) alone: u16,
+    /// Trainings from scratch of each, with seeds seed, seed + 1, …
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) seeds: u64,
 }
 
 /// Arguments of `tables`.

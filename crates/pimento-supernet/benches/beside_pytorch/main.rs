@@ -56,6 +56,7 @@ fn main() {
         embedding_dim: space.embedding_dim(),
         layer_norm: true,
         has_flattened: false,
+        learned_ranges: false,
     };
     let train = |supernet| Trainer::new(supernet, &log, TrainSettings::default(), 1, 0);
     let mut shared = train(Supernet::shared(capacity.clone(), log.shape(), 1));

@@ -42,6 +42,7 @@ fn main() {
         embedding_dim: space.embedding_dim(),
         layer_norm: true,
         has_flattened: false,
+        learned_ranges: false,
     };
     let supernet = Supernet::shared(capacity.clone(), log.shape(), 1);
     let mut trainer = Trainer::new(supernet, &log, TrainSettings::default(), 1, 0);

@@ -2,7 +2,7 @@
 
 use pimento_space::ActivationRange;
 
-use crate::quantise::FULL_PRECISION_BITS;
+use crate::{fused::Grid, quantise::FULL_PRECISION_BITS};
 
 /// Widest fixed-point format of the crossbars; what is not rounded is computed in it.
 const MAX_BITS: u8 = 16;
@@ -32,12 +32,14 @@ pub(crate) struct WholeVectors {
 }
 
 /// How activations become whole numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Coding {
     /// Their precision.
     pub(crate) bits: u8,
-    /// Numbers of an asymmetric range are not negative; one of them means zero.
+    /// Numbers of an asymmetric or a learned range are not negative; one of them means zero.
     pub(crate) range: ActivationRange,
+    /// The levels of a learned range.
+    pub(crate) grid: Option<Grid>,
     /// Vectors of a sample, which share a step.
     pub(crate) vectors_per_sample: usize,
 }
@@ -98,20 +100,25 @@ impl WholeVectors {
         for sample in rows.chunks(width * coding.vectors_per_sample) {
             let low = sample.iter().copied().fold(0.0, f32::min);
             let high = sample.iter().copied().fold(0.0, f32::max);
-            let (step, zero) = match coding.range {
-                ActivationRange::Symmetric => (high.max(-low) / largest(bits), 0.0),
-                ActivationRange::Asymmetric => {
+            let (step, zero) = match (coding.range, coding.grid) {
+                (ActivationRange::Learned, Some(grid)) => (grid.step, -grid.lowest),
+                (ActivationRange::Symmetric, _) => (high.max(-low) / largest(bits), 0.0),
+                (ActivationRange::Asymmetric | ActivationRange::Learned, _) => {
                     let step = (high - low) / ((1_u32 << bits) - 1) as f32;
                     (step, whole(-low, step))
                 }
             };
             let highest = match coding.range {
                 ActivationRange::Symmetric => largest(bits),
-                ActivationRange::Asymmetric => ((1_u32 << bits) - 1) as f32,
+                ActivationRange::Asymmetric | ActivationRange::Learned => {
+                    ((1_u32 << bits) - 1) as f32
+                }
             };
+            // Numbers of a learned range end where it ends.
+            let lowest = if coding.grid.is_some() { 0.0 } else { -highest };
             let numbers = sample
                 .iter()
-                .map(|value| (whole(*value, step) + zero).min(highest));
+                .map(|value| (whole(*value, step) + zero).max(lowest).min(highest));
             vectors.values.extend(numbers);
             let count = vectors.steps.len() + sample.len() / width;
             vectors.steps.resize(count, step);
@@ -172,6 +179,7 @@ mod tests {
         Coding {
             bits: 3,
             range,
+            grid: None,
             vectors_per_sample,
         }
     }

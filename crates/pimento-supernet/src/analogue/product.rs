@@ -325,6 +325,7 @@ mod tests {
         let coding = Coding {
             bits: activation_bits,
             range,
+            grid: None,
             vectors_per_sample: 1,
         };
         Some(Reading::new(&writing, matrix, coding, groups))

@@ -59,6 +59,16 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         }
     }
 
+    fn clipped(input: FloatTensor<Self>, range: FloatTensor<Self>, bits: u8) -> FloatTensor<Self> {
+        let nodes = [input.node(), range.node()];
+        let parts = [input, range].map(FloatTensor::<Self>::into_primitive);
+        let value = |[input, range]: [_; 2]| B::clipped(input, range, bits);
+        match Clipped.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((parts.clone(), bits), value(parts)),
+            OpsKind::UnTracked(prep) => prep.finish(value(parts)),
+        }
+    }
+
     fn product(rows: FloatTensor<Self>, matrix: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [rows.node(), matrix.node()];
         let parts = [rows, matrix].map(FloatTensor::<Self>::into_primitive);
@@ -92,6 +102,15 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         _bias: FloatTensor<Self>,
         _gradient: FloatTensor<Self>,
         _is_rectified: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        no_second_derivatives()
+    }
+
+    fn clipped_backward(
+        _input: FloatTensor<Self>,
+        _range: FloatTensor<Self>,
+        _gradient: FloatTensor<Self>,
+        _bits: u8,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         no_second_derivatives()
     }
@@ -178,6 +197,30 @@ impl<B: FusedBackend> Backward<B, 2> for Biased {
         let gradient = gradients.consume::<B>(&ops.node);
         let (input, bias) = B::biased_backward(input, bias, gradient, is_rectified);
         for (parent, value) in ops.parents.into_iter().zip([input, bias]) {
+            if let Some(parent) = parent {
+                gradients.register::<B>(parent.id, value);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Clipped;
+
+impl<B: FusedBackend> Backward<B, 2> for Clipped {
+    /// Input and range; bits.
+    type State = ([FloatTensor<B>; 2], u8);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 2>,
+        gradients: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let ([input, range], bits) = ops.state;
+        let gradient = gradients.consume::<B>(&ops.node);
+        let (input, range) = B::clipped_backward(input, range, gradient, bits);
+        for (parent, value) in ops.parents.into_iter().zip([input, range]) {
             if let Some(parent) = parent {
                 gradients.register::<B>(parent.id, value);
             }

@@ -61,6 +61,27 @@ pub(super) fn product(rows: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
     rows.matmul(matrix)
 }
 
+/// See [`super::clip()`].
+pub(super) fn clip<const D: usize>(tensor: Tensor<D>, range: Tensor<1>, bits: u8) -> Tensor<D> {
+    let (shape, count) = (tensor.shape(), tensor.shape().num_elements());
+    let steps = ((1_u32 << bits) - 1) as f32;
+    let (span, below) = (range.clone().narrow(0, 0, 1).exp(), range.narrow(0, 1, 1));
+    let step = span.clone() / steps;
+    let lowest = -(below.clone().detach() * steps).round();
+    let ends = [lowest.clone(), lowest + steps].map(|end| end.expand([count]));
+    let scaled = tensor.reshape([count]) / step.clone();
+    let values = scaled.clone().detach();
+    let nearest = values.clone().max_pair(ends[0].clone());
+    let nearest = nearest.min_pair(ends[1].clone());
+    let [low, high] = ends;
+    let is_outside = values.clone().lower(low).bool_or(values.greater(high));
+    let levels = scaled.mask_where(is_outside.clone(), nearest.clone());
+    let levels = levels.clone() + (nearest.round() - levels.detach());
+    // Nothing but the gradient of the share below zero, which moves both ends.
+    let nothing = (below.clone() - below.detach()) * span.detach();
+    (levels * step - is_outside.float() * nothing).reshape(shape)
+}
+
 fn rectified<const D: usize>(tensor: Tensor<D>, is_rectified: bool) -> Tensor<D> {
     if is_rectified { relu(tensor) } else { tensor }
 }
@@ -102,7 +123,7 @@ fn rounded(rows: Tensor<2>, bits: u8, range: ActivationRange) -> Tensor<2> {
     let values = rows.clone().detach();
     let on_grid = match range {
         ActivationRange::Symmetric => on_symmetric_grid(values.clone(), bits),
-        ActivationRange::Asymmetric => on_range(values.clone(), bits),
+        ActivationRange::Asymmetric | ActivationRange::Learned => on_range(values.clone(), bits),
     };
     // The difference is 0 and has the gradient of the rows.
     on_grid + (rows - values)
@@ -242,6 +263,21 @@ mod tests {
                 let function = Function::Round { group, bits, range };
                 check::<3, 3>(function, [9, 3, 5], 0.0);
             }
+        }
+    }
+
+    #[test]
+    fn clipping_is_the_fused_one() {
+        let range = TensorData::new(vec![0.4_f32, 0.3], [2]);
+        let device = Device::flex().autodiff();
+        let range = Tensor::<1>::from_data(range, &device).require_grad();
+        for bits in [2, 4, 8] {
+            let input = leaf([9, 3, 5], 7);
+            let of = |clip: fn(Tensor<3>, _, u8) -> Tensor<3>| {
+                let value = clip(input.clone(), range.clone(), bits);
+                value_and_gradients(value, &input, std::slice::from_ref(&range))
+            };
+            assert_close(&of(fused::clip), &of(clip), 1e-5);
         }
     }
 

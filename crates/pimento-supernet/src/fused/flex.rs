@@ -6,7 +6,7 @@ use burn::{
 };
 
 use super::{
-    Function, FusedBackend, Normalisation, Over, batch_norm, bias, normalise,
+    Function, FusedBackend, Normalisation, Over, batch_norm, bias, clip, normalise,
     product::{self, Matrix},
     vectorised,
 };
@@ -119,6 +119,32 @@ impl FusedBackend for Flex {
         (tensor(inputs, input.shape()), tensor(sums, bias.shape()))
     }
 
+    fn clipped(input: Primitive, range: Primitive, bits: u8) -> Primitive {
+        let [input, range] = [input, range].map(|part| Contiguous::new(&part));
+        let values = vectorised(
+            #[inline(always)]
+            || clip::forward(input.values(), range.pair(), bits),
+        );
+        tensor(values, input.shape())
+    }
+
+    fn clipped_backward(
+        input: Primitive,
+        range: Primitive,
+        gradient: Primitive,
+        bits: u8,
+    ) -> (Primitive, Primitive) {
+        let [input, range, gradient] = [input, range, gradient].map(|part| Contiguous::new(&part));
+        let (inputs, ranges) = vectorised(
+            #[inline(always)]
+            || clip::backward(input.values(), range.pair(), gradient.values(), bits),
+        );
+        (
+            tensor(inputs, input.shape()),
+            tensor(ranges.to_vec(), range.shape()),
+        )
+    }
+
     fn product(rows: Primitive, matrix: Primitive) -> Primitive {
         let [rows, matrix] = [rows, matrix].map(|part| Contiguous::new(&part));
         let shape = vec![rows.shape()[0], matrix.shape()[1]];
@@ -150,6 +176,10 @@ impl Contiguous {
 
     fn values(&self) -> &[f32] {
         self.0.as_slice().expect("all tensors hold 32-bit floats")
+    }
+
+    fn pair(&self) -> [f32; 2] {
+        self.values().try_into().expect("a range is two numbers")
     }
 
     fn matrix(&self) -> Matrix<'_> {

@@ -10,7 +10,8 @@ pub(super) fn forward(input: &[f32], group: usize, bits: u8, range: ActivationRa
     for values in values.chunks_mut(group) {
         match range {
             ActivationRange::Symmetric => quantise_group(values, bits),
-            ActivationRange::Asymmetric => quantise_range(values, bits),
+            // A learned range of which nothing was learned yet is found like an asymmetric one.
+            ActivationRange::Asymmetric | ActivationRange::Learned => quantise_range(values, bits),
         }
     }
     values

@@ -15,6 +15,14 @@ pub(crate) const INPUT: InputShape = InputShape {
     fields: 4,
 };
 
+/// A random network that rounds activations in learned ranges.
+pub(crate) fn clipped_network(layer_norm: bool, bits: &[u8], rng: &mut ChaCha8Rng) -> Network {
+    Network {
+        activation_range: ActivationRange::Learned,
+        ..random_network(layer_norm, bits, rng)
+    }
+}
+
 pub(crate) fn capacity(layer_norm: bool) -> Capacity {
     Capacity {
         input: INPUT,
@@ -24,6 +32,7 @@ pub(crate) fn capacity(layer_norm: bool) -> Capacity {
         embedding_dim: 16,
         layer_norm,
         has_flattened: true,
+        learned_ranges: false,
     }
 }
 

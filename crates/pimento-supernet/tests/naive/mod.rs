@@ -7,7 +7,11 @@ use pimento_data::Batch;
 use pimento_space::{
     ActivationRange, Block, DenseOperator, Network, SparseOperator, WeightScales, dot_product_rows,
 };
-use pimento_supernet::{Layer, LayerKey, LayerKind as Kind, LayerValues, Supernet};
+use pimento_supernet::{
+    Layer, LayerKey, LayerKind as Kind, LayerValues, LearnedRange, Operand, Site, Supernet,
+};
+
+use Operand::{Left, Matrix, Right};
 
 type Row = Vec<f64>;
 type Rows = Vec<Row>;
@@ -17,6 +21,7 @@ type Rows = Vec<Row>;
 pub(crate) struct Naive {
     network: Network,
     head: LayerKey,
+    ranges: BTreeMap<Site, LearnedRange>,
     pub(crate) layers: BTreeMap<LayerKey, NaiveLayer>,
     /// One table per field, shape [rows, embedding_dim].
     pub(crate) tables: Vec<Rows>,
@@ -48,6 +53,7 @@ impl Naive {
                         .collect()
                 })
                 .collect(),
+            ranges: supernet.learned_ranges(network).into_iter().collect(),
             network: network.clone(),
         }
     }
@@ -101,47 +107,52 @@ impl Naive {
         for column in 0..self.network.embedding_dim {
             features.extend(sparse.iter().map(|row| row[column]));
         }
-        let features = self.activations(&features, last.activation_bits);
+        let features = self.activations(last, (Kind::Head, Operand::Matrix), &features);
         self.layers[&self.head].linear(&features, 1)[0]
     }
 
-    fn activations(&self, values: &[f64], bits: u8) -> Row {
+    fn activations(&self, block: &Block, place: (Kind, Operand), values: &[f64]) -> Row {
+        let (bits, (kind, operand)) = (block.activation_bits, place);
         match self.network.activation_range {
             ActivationRange::Symmetric => rounded(values, bits),
             ActivationRange::Asymmetric => rounded_in_range(values, bits),
+            ActivationRange::Learned if bits == 32 => values.to_vec(),
+            ActivationRange::Learned => {
+                let site = ((block.position as u16, kind), operand);
+                clipped(values, self.ranges[&site])
+            }
         }
     }
 
-    fn activation_rows(&self, rows: &[Row], bits: u8) -> Rows {
+    fn activation_rows(&self, block: &Block, place: (Kind, Operand), rows: &[Row]) -> Rows {
         let columns = rows.first().map_or(1, Vec::len);
-        self.activations(&rows.concat(), bits)
+        self.activations(block, place, &rows.concat())
             .chunks(columns)
             .map(<[f64]>::to_vec)
             .collect()
     }
 
     fn block(&self, block: &Block, tensors: &BTreeMap<usize, (Row, Rows)>) -> (Row, Rows) {
-        let bits = block.activation_bits;
-        let dense_of = |inputs: &[usize]| {
+        let dense_of = |kind, operand, inputs: &[usize]| {
             let parts: Vec<_> = inputs
                 .iter()
                 .map(|tensor| tensors[tensor].0.clone())
                 .collect();
-            self.activations(&parts.concat(), bits)
+            self.activations(block, (kind, operand), &parts.concat())
         };
-        let sparse_of = |inputs: &[usize]| {
+        let sparse_of = |kind, inputs: &[usize]| {
             let parts: Vec<_> = inputs
                 .iter()
                 .map(|tensor| tensors[tensor].1.clone())
                 .collect();
-            self.activation_rows(&parts.concat(), bits)
+            self.activation_rows(block, (kind, Matrix), &parts.concat())
         };
         let mut dense = match &block.dense {
             None => Vec::new(),
             Some(node) => match &node.operator {
                 DenseOperator::FullyConnected { inputs } => {
                     let layer = self.layer(block, Kind::FullyConnected);
-                    relu(layer.normed(&dense_of(inputs), node.width))
+                    relu(layer.normed(&dense_of(Kind::FullyConnected, Matrix, inputs), node.width))
                 }
                 DenseOperator::Flattened {
                     dense_inputs,
@@ -149,41 +160,43 @@ impl Naive {
                 } => {
                     let values = flattened(tensors, dense_inputs, sparse_inputs);
                     let layer = self.layer(block, Kind::Flattened);
-                    relu(layer.normed(&self.activations(&values, bits), node.width))
+                    let values = self.activations(block, (Kind::Flattened, Matrix), &values);
+                    relu(layer.normed(&values, node.width))
                 }
                 DenseOperator::DotProduct {
                     dense_inputs,
                     sparse_inputs,
                 } => {
-                    let (x, rows) = (dense_of(dense_inputs), sparse_of(sparse_inputs));
+                    let x = dense_of(Kind::DotProductDense, Matrix, dense_inputs);
+                    let rows = sparse_of(Kind::DotProductRows, sparse_inputs);
                     self.dot_product(block, x, rows, node.width)
                 }
                 DenseOperator::SigmoidGating { left, right } => {
-                    self.gating(block, dense_of(&[*left]), dense_of(&[*right]), node.width)
+                    let left = dense_of(Kind::Gate, Matrix, &[*left]);
+                    let right = dense_of(Kind::Gate, Right, &[*right]);
+                    self.gating(block, left, right, node.width)
                 }
                 DenseOperator::Sum { left, right } => {
-                    let (left, right) = (dense_of(&[*left]), dense_of(&[*right]));
-                    let widest = left.len().max(right.len());
-                    let sum = add(&padded(left, widest), &padded(right, widest));
-                    self.optional(block, Kind::SumOut, sum, node.width)
+                    let left = dense_of(Kind::SumOut, Left, &[*left]);
+                    let right = dense_of(Kind::SumOut, Right, &[*right]);
+                    self.sum(block, left, right, node.width)
                 }
             },
         };
         let mut sparse = match &block.sparse {
             None => Rows::new(),
-            Some(node) => {
-                let rows = sparse_of(&node.inputs);
-                match node.operator {
-                    SparseOperator::Linear => {
-                        let rows = self.over_rows(block, Kind::SparseLinear, &rows, node.rows);
-                        rows.into_iter().map(relu).collect()
-                    }
-                    SparseOperator::Attention => {
-                        let rows = self.over_rows(block, Kind::AttentionRows, &rows, node.rows);
-                        self.transformer(block, rows)
-                    }
+            Some(node) => match node.operator {
+                SparseOperator::Linear => {
+                    let rows = sparse_of(Kind::SparseLinear, &node.inputs);
+                    let rows = self.over_rows(block, Kind::SparseLinear, &rows, node.rows);
+                    rows.into_iter().map(relu).collect()
                 }
-            }
+                SparseOperator::Attention => {
+                    let rows = sparse_of(Kind::AttentionRows, &node.inputs);
+                    let rows = self.over_rows(block, Kind::AttentionRows, &rows, node.rows);
+                    self.transformer(block, rows)
+                }
+            },
         };
         let own_rows = sparse.clone();
         if block.dense_sparse_merger {
@@ -191,7 +204,7 @@ impl Naive {
             let merged = self.optional(
                 block,
                 Kind::DenseSparseMerger,
-                self.activations(&dense, bits),
+                self.activations(block, (Kind::DenseSparseMerger, Matrix), &dense),
                 width,
             );
             sparse.extend(
@@ -201,21 +214,11 @@ impl Naive {
             );
         }
         if block.fm_merger {
-            let columns = 0..self.network.embedding_dim;
-            let term: Row = columns
-                .map(|column| {
-                    let sum: f64 = own_rows.iter().map(|row| row[column]).sum();
-                    sum * sum
-                        - own_rows
-                            .iter()
-                            .map(|row| row[column] * row[column])
-                            .sum::<f64>()
-                })
-                .collect();
+            let term = fm_term(&own_rows, self.network.embedding_dim);
             let term = self.optional(
                 block,
                 Kind::FmMerger,
-                self.activations(&term, bits),
+                self.activations(block, (Kind::FmMerger, Matrix), &term),
                 dense.len(),
             );
             dense = add(&dense, &term);
@@ -224,10 +227,10 @@ impl Naive {
     }
 
     fn dot_product(&self, block: &Block, x: Row, rows: Rows, width: usize) -> Row {
-        let bits = block.activation_bits;
         let x = self.optional(block, Kind::DotProductDense, x, self.network.embedding_dim);
         let rows = self.over_rows(block, Kind::DotProductRows, &rows, dot_product_rows(width));
-        let operands = self.activation_rows(&[vec![x], rows].concat(), bits);
+        let operands = [vec![x], rows].concat();
+        let operands = self.activation_rows(block, (Kind::DotProductOut, Left), &operands);
         let mut triangle = Row::new();
         for first in 0..operands.len() {
             for second in 0..first {
@@ -237,9 +240,19 @@ impl Naive {
         self.optional(
             block,
             Kind::DotProductOut,
-            self.activations(&triangle, bits),
+            self.activations(block, (Kind::DotProductOut, Matrix), &triangle),
             width,
         )
+    }
+
+    fn sum(&self, block: &Block, left: Row, right: Row, width: usize) -> Row {
+        let widest = left.len().max(right.len());
+        let mut sum = add(&padded(left, widest), &padded(right, widest));
+        let is_learned = self.network.activation_range == ActivationRange::Learned;
+        if is_learned && widest != width {
+            sum = self.activations(block, (Kind::SumOut, Matrix), &sum);
+        }
+        self.optional(block, Kind::SumOut, sum, width)
     }
 
     fn gating(&self, block: &Block, left: Row, right: Row, width: usize) -> Row {
@@ -254,17 +267,17 @@ impl Naive {
         if widest == width {
             self.optional(block, Kind::GateOut, gated, width)
         } else {
-            let gated = self.activations(&gated, block.activation_bits);
+            let gated = self.activations(block, (Kind::GateOut, Matrix), &gated);
             self.layer(block, Kind::GateOut).normed(&gated, width)
         }
     }
 
     fn transformer(&self, block: &Block, rows: Rows) -> Rows {
         const HEADS: usize = 8;
-        let (bits, dim) = (block.activation_bits, self.network.embedding_dim);
+        let dim = self.network.embedding_dim;
         let head_dim = dim / HEADS;
         let linear = |kind, rows: &Rows, width| -> Rows {
-            let rows = self.activation_rows(rows, bits);
+            let rows = self.activation_rows(block, (kind, Matrix), rows);
             rows.iter()
                 .map(|row| self.layer(block, kind).linear(row, width))
                 .collect()
@@ -422,6 +435,16 @@ fn rounded(values: &[f64], bits: u8) -> Row {
         .collect()
 }
 
+/// (Σ rows)² − Σ rows², column by column.
+fn fm_term(rows: &Rows, columns: usize) -> Row {
+    let term = |column: usize| {
+        let sum: f64 = rows.iter().map(|row| row[column]).sum();
+        let squares = rows.iter().map(|row| row[column] * row[column]);
+        sum * sum - squares.sum::<f64>()
+    };
+    (0..columns).map(term).collect()
+}
+
 /// All values of dense tensors, then those of sparse ones column by column.
 fn flattened(tensors: &BTreeMap<usize, (Row, Rows)>, dense: &[usize], sparse: &[usize]) -> Row {
     let mut values: Row = dense.iter().flat_map(|t| tensors[t].0.clone()).collect();
@@ -447,6 +470,16 @@ fn rounded_in_range(values: &[f64], bits: u8) -> Row {
             level if value < high => level.min(highest) * step,
             _ => highest * step,
         })
+        .collect()
+}
+
+/// Clipped to the range and rounded to its levels.
+fn clipped(values: &[f64], range: LearnedRange) -> Row {
+    let (low, high) = (f64::from(range.low), f64::from(range.high));
+    let step = (high - low) / f64::from((1_u32 << range.bits) - 1);
+    let clipped = values.iter().map(|value| value.clamp(low, high));
+    clipped
+        .map(|value| (value / step).round_ties_even() * step)
         .collect()
 }
 

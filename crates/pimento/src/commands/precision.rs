@@ -8,7 +8,7 @@ use tracing::info;
 use crate::{
     cli::{Cli, PrecisionArgs},
     commands::{
-        rank::{draw, score},
+        rank::{draw, mean_log_loss, score, train_alone},
         train::{Prepared, prepare, train_supernet},
     },
     error::Error,
@@ -18,6 +18,9 @@ use crate::{
 
 /// File with the results.
 const FILE: &str = "precision.json";
+
+/// File with the results of networks trained alone.
+const ALONE_FILE: &str = "precision-alone.json";
 
 /// Precisions that are compared with none.
 const BITS: [u8; 6] = [2, 3, 4, 6, 8, 16];
@@ -39,6 +42,8 @@ enum Part {
     Activations,
     Embeddings,
     Head,
+    /// All weights together.
+    Weights,
 }
 
 /// The cost of one part's precisions.
@@ -60,7 +65,8 @@ struct Cost {
 }
 
 impl Part {
-    const ALL: [Self; 10] = [
+    /// What is rounded in the supernet.
+    const SHARED: [Self; 10] = [
         Self::FullyConnected,
         Self::DotProduct,
         Self::SigmoidGating,
@@ -72,6 +78,9 @@ impl Part {
         Self::Embeddings,
         Self::Head,
     ];
+
+    /// What is rounded in networks trained alone.
+    const ALONE: [Self; 3] = [Self::Activations, Self::Weights, Self::Embeddings];
 
     fn name(self) -> &'static str {
         match self {
@@ -85,6 +94,7 @@ impl Part {
             Self::Activations => "activations",
             Self::Embeddings => "embeddings",
             Self::Head => "head weights",
+            Self::Weights => "all weights",
         }
     }
 
@@ -101,10 +111,14 @@ impl Part {
             Self::Head => return vec![&mut network.head_weight_bits],
             _ => {}
         }
+        let is = |part: Self| part == self || self == Self::Weights;
         let mut bits = Vec::new();
+        if self == Self::Weights {
+            bits.push(&mut network.head_weight_bits);
+        }
         for block in &mut network.blocks {
             let has_mergers = block.dense_sparse_merger || block.fm_merger;
-            if self == Self::Mergers && has_mergers {
+            if is(Self::Mergers) && has_mergers {
                 bits.push(&mut block.merger_weight_bits);
             }
             if self == Self::Activations {
@@ -119,7 +133,7 @@ impl Part {
                     DenseOperator::SigmoidGating { .. } => Self::SigmoidGating,
                     DenseOperator::Sum { .. } => Self::Sum,
                 };
-                if part == self {
+                if is(part) {
                     bits.push(&mut node.weight_bits);
                 }
             }
@@ -128,16 +142,25 @@ impl Part {
                     SparseOperator::Linear => Self::Linear,
                     SparseOperator::Attention => Self::Attention,
                 };
-                if part == self {
+                if is(part) {
                     bits.push(&mut node.weight_bits);
                 }
             }
         }
         bits
     }
+
+    /// The network with this part at a precision.
+    fn at(self, bits: u8, network: &Network) -> Network {
+        let mut rounded = network.clone();
+        for part in self.bits_mut(&mut rounded) {
+            *part = bits;
+        }
+        rounded
+    }
 }
 
-/// Scores random networks unrounded, and with one part rounded at a time.
+/// Scores random networks unrounded, and with one part rounded at a time; trains some of them alone.
 pub(crate) fn run(
     cli: &Cli,
     arguments: &PrecisionArgs,
@@ -145,9 +168,11 @@ pub(crate) fn run(
 ) -> Result<(), Error> {
     let prepared = prepare(cli, &arguments.search)?;
     let command = format!(
-        "precision --resume {} --networks {}",
+        "precision --resume {} --networks {} --alone {} --seeds {}",
         prepared.run.path().display(),
-        arguments.networks
+        arguments.networks,
+        arguments.alone,
+        arguments.seeds
     );
     measure(&prepared, arguments, interrupt).map_err(|error| error.resumed_by(&command))
 }
@@ -163,7 +188,7 @@ fn measure(
         .map(|network| network.at_precision(FULL))
         .collect();
     let head = &prepared.config.file.score.get_ref().head;
-    let count = (networks.len() * (1 + Part::ALL.len())) as u64;
+    let count = (networks.len() * (1 + Part::SHARED.len())) as u64;
     let bar = progress::bar(count, "rounding", "parts of networks");
     let unrounded = networks
         .par_iter()
@@ -174,22 +199,18 @@ fn measure(
         })
         .collect::<Result<Vec<f64>, Error>>()?;
     let mut rows = Vec::new();
-    for part in Part::ALL {
+    for part in Part::SHARED {
         let losses = networks
             .par_iter()
             .zip(&unrounded)
             .map(|(network, unrounded)| {
                 interrupt.check()?;
                 bar.inc(1);
-                let mut rounded = network.clone();
-                if part.bits_mut(&mut rounded).is_empty() {
+                if part.bits_mut(&mut network.clone()).is_empty() {
                     return Ok(None);
                 }
                 let loss = |bits: u8| {
-                    let mut rounded = network.clone();
-                    for part in part.bits_mut(&mut rounded) {
-                        *part = bits;
-                    }
+                    let rounded = part.at(bits, network);
                     score(prepared, &supernet, &rounded, head) - unrounded
                 };
                 Ok(Some(BITS.map(loss)))
@@ -197,16 +218,66 @@ fn measure(
             .collect::<Result<Vec<_>, Error>>()?;
         let losses: Vec<[f64; BITS.len()]> = losses.into_iter().flatten().collect();
         info!(part = part.name(), networks = losses.len(), "rounded");
-        rows.push(Row {
-            part,
-            networks: losses.len(),
-            costs: (0..BITS.len()).map(|place| cost(place, &losses)).collect(),
-        });
+        rows.push(Row::new(part, &losses));
     }
     bar.finish_and_clear();
     prepared.run.write_json(FILE, &rows)?;
     table::print(&render(&rows, &unrounded));
+    if arguments.alone > 0 {
+        let networks = &networks[..usize::from(arguments.alone).min(networks.len())];
+        measure_alone(prepared, networks, arguments.seeds, interrupt)?;
+    }
     Ok(())
+}
+
+/// Trains networks from scratch, unrounded and with one part at one precision.
+fn measure_alone(
+    prepared: &Prepared,
+    networks: &[Network],
+    seeds: u64,
+    interrupt: &Interrupt,
+) -> Result<(), Error> {
+    let mut variants = networks.to_vec();
+    for part in Part::ALONE {
+        for bits in BITS {
+            variants.extend(networks.iter().map(|network| part.at(bits, network)));
+        }
+    }
+    let (trainings, _) = train_alone(prepared, &variants, seeds, interrupt)?;
+    let losses: Vec<f64> = trainings
+        .iter()
+        .map(|trainings| mean_log_loss(trainings))
+        .collect();
+    let (unrounded, rounded) = losses.split_at(networks.len());
+    let parts = rounded.chunks(BITS.len() * networks.len());
+    let rows: Vec<Row> = Part::ALONE
+        .into_iter()
+        .zip(parts)
+        .map(|(part, losses)| {
+            let of_network = |network: usize| {
+                let loss = |place: usize| losses[place * networks.len() + network];
+                std::array::from_fn(|place| loss(place) - unrounded[network])
+            };
+            let costs: Vec<[f64; BITS.len()]> = (0..networks.len()).map(of_network).collect();
+            Row::new(part, &costs)
+        })
+        .collect();
+    prepared.run.write_json(ALONE_FILE, &rows)?;
+    table::print(&format!(
+        "\neach trained from scratch, {seeds} seeds\n{}",
+        render(&rows, unrounded)
+    ));
+    Ok(())
+}
+
+impl Row {
+    fn new(part: Part, losses: &[[f64; BITS.len()]]) -> Self {
+        Self {
+            part,
+            networks: losses.len(),
+            costs: (0..BITS.len()).map(|place| cost(place, losses)).collect(),
+        }
+    }
 }
 
 fn cost(place: usize, losses: &[[f64; BITS.len()]]) -> Cost {

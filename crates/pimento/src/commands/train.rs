@@ -160,6 +160,7 @@ pub(crate) fn train_supernet_with(
         embedding_dim: prepared.space.embedding_dim(),
         layer_norm: config.layer_norm,
         has_flattened: prepared.space.has_flattened(),
+        learned_ranges: prepared.space.has_learned_ranges(),
     };
     let choices = prepared.space.embedding_choices();
     let mut supernet = Supernet::shared_with_tables(capacity, &choices, log.shape(), seed)
