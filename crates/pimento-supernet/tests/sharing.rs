@@ -235,7 +235,12 @@ fn a_step_changes_only_the_ranges_of_its_places() {
     let supernet = trained_with_ranges(&log, 150);
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let network = clipped_network(false, &[4], &mut rng);
-    let mut trainer = Trainer::new(supernet.clone(), &log, TrainSettings::default(), 3, 0);
+    let settings = TrainSettings {
+        epochs: 20.0,
+        batch_size: NonZero::new(64).expect("not zero"),
+        ..TrainSettings::default()
+    };
+    let mut trainer = Trainer::new(supernet.clone(), &log, settings, 3, 18);
     trainer.step(&network);
     let own = supernet.learned_ranges(&network);
     let places: Vec<_> = own.iter().map(|(site, _)| *site).collect();
