@@ -18,9 +18,11 @@ use crate::{
     towers::{self, Mode, Moments},
 };
 
-/// Training samples that the moments of layers normalised over the batch are estimated from, in
-/// batches of [`FORWARD_BATCH`].
-const ESTIMATION_SAMPLES: usize = 16 * FORWARD_BATCH;
+/// Samples of a batch that moments of layers normalised over the batch are estimated from.
+const ESTIMATION_BATCH: usize = 1024;
+
+/// Training samples that they are estimated from, in such batches.
+const ESTIMATION_SAMPLES: usize = 16 * ESTIMATION_BATCH;
 
 /// Seed of the units that are dropped meanwhile.
 const ESTIMATION_SEED: u64 = 1;
@@ -130,23 +132,19 @@ impl Supernet {
         let parameters = self.parameters(model);
         let mut kept = Vec::new();
         let mut rng = ChaCha8Rng::seed_from_u64(ESTIMATION_SEED);
-        visit_batches(
-            log,
-            Split::Train,
-            &estimation_rows(log.len(Split::Train)),
-            |batch| {
-                let mut mode = Mode::Estimation(&mut rng, Vec::new());
-                let inputs = self.inputs(model, batch, &self.device);
-                towers::logits(model, &parameters, inputs, &mut mode);
-                if let Mode::Estimation(_, moments) = mode {
-                    kept.push(moments);
-                }
-            },
-        );
+        let rows = estimation_rows(log.len(Split::Train));
+        visit_batches(log, Split::Train, rows.chunks(ESTIMATION_BATCH), |batch| {
+            let mut mode = Mode::Estimation(&mut rng, Vec::new());
+            let inputs = self.inputs(model, batch, &self.device);
+            towers::logits(model, &parameters, inputs, &mut mode);
+            if let Mode::Estimation(_, moments) = mode {
+                kept.push(moments);
+            }
+        });
         let moments = Moments::average(&kept);
         let (mut answers, mut labels) = (Vec::new(), Vec::new());
         let rows: Vec<u32> = (0..log.len(split) as u32).collect();
-        visit_batches(log, split, &rows, |batch| {
+        visit_batches(log, split, rows.chunks(FORWARD_BATCH), |batch| {
             let mut mode = Mode::Inference(&moments);
             let inputs = self.inputs(model, batch, &self.device);
             answers.extend(to_vec(towers::logits(
@@ -164,8 +162,8 @@ impl Supernet {
 /// Training samples spread over the whole split, in whole batches where there are enough.
 fn estimation_rows(count: usize) -> Vec<u32> {
     let samples = count.min(ESTIMATION_SAMPLES);
-    let samples = if samples > FORWARD_BATCH {
-        samples - samples % FORWARD_BATCH
+    let samples = if samples > ESTIMATION_BATCH {
+        samples - samples % ESTIMATION_BATCH
     } else {
         samples
     };
@@ -174,9 +172,14 @@ fn estimation_rows(count: usize) -> Vec<u32> {
         .collect()
 }
 
-fn visit_batches(log: &dyn ClickLog, split: Split, rows: &[u32], mut visit: impl FnMut(&Batch)) {
+fn visit_batches<'r>(
+    log: &dyn ClickLog,
+    split: Split,
+    batches: impl Iterator<Item = &'r [u32]>,
+    mut visit: impl FnMut(&Batch),
+) {
     let mut batch = Batch::default();
-    for rows in rows.chunks(FORWARD_BATCH) {
+    for rows in batches {
         log.fill(split, rows, &mut batch);
         visit(&batch);
     }
@@ -189,7 +192,10 @@ mod tests {
     #[test]
     fn estimation_takes_whole_batches_from_everywhere() {
         assert_eq!(estimation_rows(3), [0, 1, 2]);
-        assert_eq!(estimation_rows(FORWARD_BATCH + 5).len(), FORWARD_BATCH);
+        assert_eq!(
+            estimation_rows(ESTIMATION_BATCH + 5).len(),
+            ESTIMATION_BATCH
+        );
         let rows = estimation_rows(200_000);
         assert_eq!(rows.len(), ESTIMATION_SAMPLES);
         assert!(rows.windows(2).all(|pair| pair[0] < pair[1]));

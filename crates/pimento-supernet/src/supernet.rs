@@ -16,8 +16,9 @@ use crate::{
     weights::{LayerValues, Weights},
 };
 
-/// Samples that go through a network at once when it is only asked.
-pub(crate) const FORWARD_BATCH: usize = 1024;
+/// Samples that go through a network at once when it is only asked: few enough for tensors between two
+/// operators to stay in a core's cache.
+pub(crate) const FORWARD_BATCH: usize = 256;
 
 /// Embedding tables and weights. A *subnet* is a supernet with a [`Network`]; the supernet itself
 /// has no current network, and asking it changes nothing.

@@ -130,6 +130,8 @@ def main():
         for number, path in paths
     ]
     report("training step, random single path against masked supernet", times)
+    macs = sorted(bench["path_macs"])
+    print(f"multiply-accumulates of a path: median {macs[len(macs) // 2]:,}, mean {sum(macs) // len(macs):,}")
 
 
 def report(name, times):

@@ -78,6 +78,7 @@ fn main() {
         "published": published,
         "published_weights": alone.supernet().weight_count(),
         "paths": paths,
+        "path_macs": paths.iter().map(Network::macs).collect::<Vec<_>>(),
         "train_samples": log.len(Split::Train),
         "validation_samples": log.len(Split::Validation),
     });
