@@ -199,6 +199,22 @@ pub enum SparseOperator {
 pub const MERGER_ROWS: usize = 8;
 
 impl Network {
+    /// A network without blocks, not quantised: its head reads the inputs themselves. With rows of one
+    /// value it is a logistic regression.
+    pub fn without_blocks(input: InputShape, embedding_dim: usize) -> Self {
+        Self {
+            input,
+            embedding_dim,
+            layer_norm: false,
+            blocks: Vec::new(),
+            head_weight_bits: 32,
+            embedding_bits: 32,
+            embeddings: Vec::new(),
+            weight_scales: WeightScales::Matrix,
+            activation_range: ActivationRange::Symmetric,
+        }
+    }
+
     /// The same network with one precision everywhere.
     #[must_use]
     pub fn at_precision(&self, bits: u8) -> Self {

@@ -29,16 +29,7 @@ fn main() {
         .log;
     let space = SearchSpace::preset("nasrec-small").expect("a built-in space");
     let input = input_shape(log.shape());
-    let capacity = Capacity {
-        input,
-        blocks: space.block_count(),
-        max_width: space.max_width(),
-        max_rows: space.max_rows(),
-        embedding_dim: space.embedding_dim(),
-        layer_norm: true,
-        has_flattened: false,
-        learned_ranges: false,
-    };
+    let capacity = Capacity::of(&space, input, true);
     for batch_size in [512, 4096] {
         let time = |device: Device| {
             let settings = TrainSettings {

@@ -20,7 +20,7 @@ use std::{
 
 use burn::tensor::{Device, Tensor};
 use pimento_data::{ClickLog, MemoryLog, Split, SyntheticSettings};
-use pimento_space::{ActivationRange, Network, SearchSpace, WeightScales, nasrec};
+use pimento_space::{Network, SearchSpace, nasrec};
 use pimento_supernet::{HeadFit, NewtonHead, Supernet, TrainSettings, Trainer, input_shape};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -87,17 +87,8 @@ fn head(log: &MemoryLog) {
         .collect();
     widths.sort_unstable();
     let width = widths[widths.len() / 2];
-    let network = Network {
-        input,
-        embedding_dim: (width - input.dense_dim).div_ceil(input.fields),
-        layer_norm: false,
-        blocks: Vec::new(),
-        head_weight_bits: 32,
-        embedding_bits: 32,
-        embeddings: Vec::new(),
-        weight_scales: WeightScales::Matrix,
-        activation_range: ActivationRange::Symmetric,
-    };
+    let dim = (width - input.dense_dim).div_ceil(input.fields);
+    let network = Network::without_blocks(input, dim);
     let supernet = Supernet::stand_alone(&network, log.shape(), 1);
     let newton = HeadFit::Newton(NewtonHead {
         samples: NonZero::new(HEAD_SAMPLES).expect("not zero"),

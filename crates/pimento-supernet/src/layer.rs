@@ -9,7 +9,7 @@ mod walk;
 use std::ops::Range;
 
 use pimento_space::{
-    Handcrafted, InputShape, MERGER_ROWS, Network, WeightScales, dot_product_rows,
+    Handcrafted, InputShape, MERGER_ROWS, Network, SearchSpace, WeightScales, dot_product_rows,
 };
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +141,20 @@ impl Layout {
 }
 
 impl Capacity {
+    /// Room for every network of `space` on inputs of this shape, normalised or not.
+    pub fn of(space: &SearchSpace, input: InputShape, layer_norm: bool) -> Self {
+        Self {
+            input,
+            blocks: space.block_count(),
+            max_width: space.max_width(),
+            max_rows: space.max_rows(),
+            embedding_dim: space.embedding_dim(),
+            layer_norm,
+            has_flattened: space.has_flattened(),
+            learned_ranges: space.has_learned_ranges(),
+        }
+    }
+
     fn dense_offset(&self, tensor: usize) -> usize {
         if tensor == 0 {
             0

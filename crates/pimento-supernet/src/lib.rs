@@ -16,6 +16,7 @@ mod lanes;
 mod layer;
 mod model;
 mod optimizer;
+mod order;
 mod parameters;
 mod quantise;
 mod ranges;

@@ -4,7 +4,7 @@ use std::{num::NonZero, sync::Arc};
 
 use burn::tensor::Tensor;
 use pimento_data::{Batch, ClickLog, Split};
-use rand::{SeedableRng, seq::SliceRandom};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
@@ -16,6 +16,7 @@ use crate::{
     layer::Layer,
     model::Model,
     optimizer::Optimizer,
+    order::Order,
     parameters::Parameters,
     quantise::to_vec,
     ranges::{Calibration, RangeGradient},
@@ -25,7 +26,6 @@ use crate::{
 };
 
 /// Seed streams: the order of samples and the choice of paths never share random numbers.
-const ORDER_STREAM: u64 = 1 << 40;
 const PATH_STREAM: u64 = 1 << 41;
 const DROPOUT_STREAM: u64 = 1 << 42;
 const NOISE_STREAM: u64 = 1 << 43;
@@ -436,48 +436,6 @@ fn loss_and_slope(logits: &[f32], labels: &[f32], batch_size: usize) -> (f64, Ve
     (loss / batch_size as f64, slope)
 }
 
-/// The order of training samples: a new permutation for every epoch.
-#[derive(Debug, Clone)]
-struct Order {
-    samples: usize,
-    seed: u64,
-    epoch: u64,
-    permutation: Vec<u32>,
-}
-
-impl Order {
-    fn new(samples: usize, seed: u64) -> Self {
-        let mut order = Self {
-            samples,
-            seed,
-            epoch: 0,
-            permutation: Vec::new(),
-        };
-        order.shuffle(0);
-        order
-    }
-
-    /// Sample numbers of batch `step`. A batch never spans two epochs: the last one is left out
-    /// where it would be smaller, unless it is the only one.
-    fn batch(&mut self, step: u64, batch_size: usize) -> Vec<u32> {
-        let size = batch_size.min(self.samples);
-        let per_epoch = (self.samples / size) as u64;
-        let (epoch, position) = (step / per_epoch, (step % per_epoch) as usize);
-        if epoch != self.epoch {
-            self.shuffle(epoch);
-        }
-        self.permutation[position * size..(position + 1) * size].to_vec()
-    }
-
-    fn shuffle(&mut self, epoch: u64) {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(ORDER_STREAM + epoch);
-        self.permutation = (0..self.samples as u32).collect();
-        self.permutation.shuffle(&mut rng);
-        self.epoch = epoch;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -489,29 +447,5 @@ mod tests {
         assert!((loss - expected).abs() < 1e-12);
         assert!((slope[0] + 0.25).abs() < 1e-7);
         assert!((f64::from(slope[1]) - 0.5 / (1.0 + (-2.0_f64).exp())).abs() < 1e-7);
-    }
-
-    #[test]
-    fn every_epoch_visits_each_sample_once_in_another_order() {
-        let mut order = Order::new(6, 3);
-        let epoch = |order: &mut Order, first: u64| {
-            [
-                order.batch(first, 2),
-                order.batch(first + 1, 2),
-                order.batch(first + 2, 2),
-            ]
-            .concat()
-        };
-        let (first, second) = (epoch(&mut order, 0), epoch(&mut order, 3));
-        for mut rows in [first.clone(), second.clone()] {
-            rows.sort_unstable();
-            assert_eq!(rows, [0, 1, 2, 3, 4, 5]);
-        }
-        assert_ne!(first, second);
-        assert_eq!(
-            epoch(&mut order, 0),
-            first,
-            "going back gives the same order"
-        );
     }
 }

@@ -70,29 +70,34 @@ fn random_networks_answer_as_in_plain_loops() {
     }
 }
 
+/// Holds that networks answer as in plain loops but for a tenth of the samples.
+fn few_answers_differ(supernet: &Supernet, log: &SmallLog, mut network: impl FnMut() -> Network) {
+    const NETWORKS: usize = 40;
+    let counts: Vec<usize> = (0..NETWORKS)
+        .map(|_| differing(supernet, &network(), log, 1e-4))
+        .collect();
+    assert!(counts.iter().all(|&count| count <= 30), "{counts:?}");
+    assert!(
+        counts.iter().sum::<usize>() < NETWORKS * 48 / 10,
+        "{counts:?}"
+    );
+}
+
 /// Products of rounded values lie on a lattice, where ties are common: single precision then falls
 /// on the other side of a step, and the sample's answer is another one. A rounding that is missing
 /// or misplaced changes the answers of nearly all samples.
 #[test]
 fn rounded_networks_answer_as_in_plain_loops() {
-    const NETWORKS: usize = 40;
     let log = SmallLog::new(600);
     for layer_norm in [false, true] {
         let supernet = trained(layer_norm, &log);
         for range in [ActivationRange::Symmetric, ActivationRange::Asymmetric] {
             let mut rng = ChaCha8Rng::seed_from_u64(23);
-            let counts: Vec<usize> = (0..NETWORKS)
-                .map(|_| {
-                    let mut network = random_network(layer_norm, &[3, 4, 5], &mut rng);
-                    network.activation_range = range;
-                    differing(&supernet, &network, &log, 1e-4)
-                })
-                .collect();
-            assert!(counts.iter().all(|&count| count <= 30), "{counts:?}");
-            assert!(
-                counts.iter().sum::<usize>() < NETWORKS * 48 / 10,
-                "{counts:?}"
-            );
+            few_answers_differ(&supernet, &log, || {
+                let mut network = random_network(layer_norm, &[3, 4, 5], &mut rng);
+                network.activation_range = range;
+                network
+            });
         }
     }
 }
@@ -100,7 +105,6 @@ fn rounded_networks_answer_as_in_plain_loops() {
 /// As above: what lies half way between two levels may fall on either side.
 #[test]
 fn networks_with_learned_ranges_answer_as_in_plain_loops() {
-    const NETWORKS: usize = 40;
     let log = SmallLog::new(600);
     for layer_norm in [false, true] {
         let capacity = Capacity {
@@ -119,17 +123,9 @@ fn networks_with_learned_ranges_answer_as_in_plain_loops() {
         }
         let supernet = trainer.into_supernet();
         let mut rng = ChaCha8Rng::seed_from_u64(23);
-        let counts: Vec<usize> = (0..NETWORKS)
-            .map(|_| {
-                let network = clipped_network(layer_norm, &[3, 4, 5, 32], &mut rng);
-                differing(&supernet, &network, &log, 1e-4)
-            })
-            .collect();
-        assert!(counts.iter().all(|&count| count <= 30), "{counts:?}");
-        assert!(
-            counts.iter().sum::<usize>() < NETWORKS * 48 / 10,
-            "{counts:?}"
-        );
+        few_answers_differ(&supernet, &log, || {
+            clipped_network(layer_norm, &[3, 4, 5, 32], &mut rng)
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Mutex};
 
 use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
-use pimento_space::{ActivationRange, Handcrafted, InputShape, Network, WeightScales};
+use pimento_space::{Handcrafted, Network};
 use pimento_supernet::{Device, Model, Quality, Supernet, Trainer};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -293,20 +293,5 @@ impl<'a> Trainings<'a> {
                     && done.recipe == *job.recipe
             })
             .map(|done| done.training)
-    }
-}
-
-/// Logistic regression as a network without blocks: its head reads the inputs themselves.
-pub(crate) fn logistic_regression(input: InputShape) -> Network {
-    Network {
-        input,
-        embedding_dim: 1,
-        layer_norm: false,
-        blocks: Vec::new(),
-        head_weight_bits: 32,
-        embedding_bits: 32,
-        embeddings: Vec::new(),
-        weight_scales: WeightScales::Matrix,
-        activation_range: ActivationRange::Symmetric,
     }
 }

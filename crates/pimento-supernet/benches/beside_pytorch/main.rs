@@ -48,16 +48,7 @@ fn main() {
     let published = nasrec::published(nasrec::Dataset::Criteo, nasrec::Config::Small);
     let published = published.to_network(input, 32);
     let space = SearchSpace::preset("nasrec-small").expect("a built-in space");
-    let capacity = Capacity {
-        input,
-        blocks: space.block_count(),
-        max_width: space.max_width(),
-        max_rows: space.max_rows(),
-        embedding_dim: space.embedding_dim(),
-        layer_norm: true,
-        has_flattened: false,
-        learned_ranges: false,
-    };
+    let capacity = Capacity::of(&space, input, true);
     let train = |supernet| Trainer::new(supernet, &log, TrainSettings::default(), 1, 0);
     let mut shared = train(Supernet::shared(capacity.clone(), log.shape(), 1));
     let mut alone = train(Supernet::stand_alone(&published, log.shape(), 1));

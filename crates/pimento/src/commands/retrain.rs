@@ -18,7 +18,7 @@ use crate::{
     pareto::DesignRecord,
     run::RunFolder,
     table,
-    verify::{Candidate, Training, Trainings, logistic_regression},
+    verify::{Candidate, Training, Trainings},
 };
 
 /// File with the results.
@@ -67,7 +67,7 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
     journal::start(cli.log_format, Some(run.path()))?;
 
     let recipes = config.file.retrain.get_ref().recipes();
-    let regression = logistic_regression(input_shape(data.log.shape()));
+    let regression = Network::without_blocks(input_shape(data.log.shape()), 1);
     let regression = arguments.logistic_regression.then_some(&regression);
     let mut work = work(&chosen, regression, &baselines, &recipes, &data);
     if let Some(epochs) = arguments.epochs {

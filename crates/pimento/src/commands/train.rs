@@ -152,16 +152,7 @@ pub(crate) fn train_supernet_with(
         seed,
     };
     let input = input_shape(log.shape());
-    let capacity = Capacity {
-        input,
-        blocks: prepared.space.block_count(),
-        max_width: prepared.space.max_width(),
-        max_rows: prepared.space.max_rows(),
-        embedding_dim: prepared.space.embedding_dim(),
-        layer_norm: config.layer_norm,
-        has_flattened: prepared.space.has_flattened(),
-        learned_ranges: prepared.space.has_learned_ranges(),
-    };
+    let capacity = Capacity::of(&prepared.space, input, config.layer_norm);
     let choices = prepared.space.embedding_choices();
     let mut supernet = Supernet::shared_with_tables(capacity, &choices, log.shape(), seed)
         .with_embedding_deviation(config.train.embedding_deviation)
