@@ -60,16 +60,6 @@ impl ByComponent {
     pub(crate) fn get(&self, component: Component) -> f64 {
         self.0[component as usize]
     }
-
-    pub(crate) fn add_all(&mut self, other: &Self) {
-        for (sum, figure) in self.0.iter_mut().zip(other.0) {
-            *sum += figure;
-        }
-    }
-
-    pub(crate) fn total(&self) -> f64 {
-        self.0.iter().sum()
-    }
 }
 
 impl Component {

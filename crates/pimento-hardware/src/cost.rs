@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{design::Hardware, workload::Workload};
+use crate::{design::Hardware, reram::Stages, workload::Workload};
 
 /// Prices workloads.
 ///
@@ -41,8 +41,55 @@ pub struct CostSummary {
 pub struct Cost {
     /// The figures of merit.
     pub summary: CostSummary,
+    /// Further figures that papers compare.
+    pub figures: Figures,
     /// Where they come from.
     pub breakdown: Breakdown,
+}
+
+/// Figures of a design beside those of its summary.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Figures {
+    /// Multiply–accumulates of matrix products of one inference.
+    pub macs: u64,
+    /// Energy times latency of one inference.
+    pub energy_delay_pj_ns: f64,
+    /// Operations per second at full throughput, a multiply–accumulate counting as two, in 10¹².
+    pub tops: f64,
+    /// Operations per joule, in 10¹².
+    pub tops_per_w: f64,
+    /// Operations per second at full throughput and area, in 10¹² per mm².
+    pub tops_per_mm2: f64,
+    /// Tiles of the chip.
+    pub tiles: u32,
+    /// Latency if operators ran one by one.
+    pub one_by_one_ns: f64,
+    /// Share of the crossbars with weights that are read, in the mean over one inference.
+    pub crossbar_utilisation: f64,
+    /// Leakage of the chip and standby of the memory.
+    pub static_mw: f64,
+    /// Power of the chip with all its units busy.
+    pub peak_power_mw: f64,
+    /// Inferences until cells that every inference writes are worn out; absent where none are.
+    pub lifetime_inferences: Option<f64>,
+}
+
+impl Cost {
+    /// Average power at so many inferences per second, each of which takes its dynamic energy; beyond
+    /// the throughput it rises no more.
+    pub fn power_at_mw(&self, inferences_per_s: f64) -> f64 {
+        let summary = &self.summary;
+        let dynamic_pj = summary.energy_pj - self.figures.static_mw * summary.latency_ns;
+        let rate_per_ns = inferences_per_s.min(summary.throughput_per_s) * 1e-9;
+        self.figures.static_mw + dynamic_pj * rate_per_ns
+    }
+
+    /// Years until cells that every inference writes are worn out at so many inferences per second.
+    pub fn lifetime_years(&self, inferences_per_s: f64) -> Option<f64> {
+        const SECONDS_PER_YEAR: f64 = 365.25 * 24.0 * 3600.0;
+        let inferences = self.figures.lifetime_inferences?;
+        Some(inferences / inferences_per_s / SECONDS_PER_YEAR)
+    }
 }
 
 /// Energy and area by component, and latency and energy by operator.
@@ -53,6 +100,8 @@ pub struct Cost {
 pub struct Breakdown {
     /// One entry per component that the design has.
     pub components: Vec<ComponentCost>,
+    /// Operators that decide the latency, from first to last.
+    pub critical_path: Vec<usize>,
     /// One entry per operator of the workload, in its order.
     pub ops: Vec<OpCost>,
 }
@@ -79,10 +128,18 @@ pub struct OpCost {
     pub start_ns: f64,
     /// How long it takes.
     pub latency_ns: f64,
+    /// Where that time goes.
+    pub stages: Stages,
+    /// Time until it can take the next inference.
+    pub interval_ns: f64,
     /// Energy of one inference, leakage included.
     pub energy_pj: f64,
     /// Crossbars that hold its weights, copies included.
     pub crossbars: u32,
+    /// Number of the first of them.
+    pub first_crossbar: u32,
+    /// Tile where it is, or begins.
+    pub tile: u32,
     /// Share of the cells of its crossbars that hold weights; 0 where there are none.
     pub utilisation: f64,
 }

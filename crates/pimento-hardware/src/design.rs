@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::reram::ReramPreset;
+
 /// A chip for the matrices and a memory system for the embedding tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -10,6 +12,21 @@ pub struct Hardware {
     pub chip: ChipDesign,
     /// The memory of the embedding tables.
     pub memory: MemoryDesign,
+}
+
+impl Hardware {
+    /// The default hardware, to which networks are mapped without thought: ISAAC's sizes, and
+    /// tables on one channel of DDR4-2400 read by the host.
+    pub fn naive() -> Self {
+        Self {
+            chip: ReramPreset::isaac().sizes(),
+            memory: MemoryDesign {
+                standard: MemoryStandard::Ddr4_2400,
+                pim_level: PimLevel::Host,
+                channels: 1,
+            },
+        }
+    }
 }
 
 /// The free sizes of a ReRAM chip; everything else comes from its preset.
@@ -30,11 +47,104 @@ pub struct ChipDesign {
     pub crossbars_per_pe: u16,
     /// Processing elements in a tile; they share its buffer and bus.
     pub pes_per_tile: u16,
-    /// Copies of every matrix that has more than one input vector per sample.
+    /// Copies of every matrix that has more than one input vector per sample; with `copy_tiles`, the
+    /// most of each.
     pub replication: u16,
+    /// Tiles that copies may fill, those of the slowest matrices first; 0: every matrix has as many
+    /// copies as `replication` says.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub copy_tiles: u16,
     /// How columns are read.
     #[serde(default, skip_serializing_if = "Readout::is_in_row_groups")]
     pub readout: Readout,
+    /// Whether small matrices share crossbars.
+    #[serde(default, skip_serializing_if = "Packing::is_off")]
+    pub packing: Packing,
+    /// Where products of two run-time operands are computed.
+    #[serde(default, skip_serializing_if = "Dynamic::is_digital")]
+    pub dynamic: Dynamic,
+    /// When an operator may begin.
+    #[serde(default, skip_serializing_if = "Scheduling::is_by_operators")]
+    pub scheduling: Scheduling,
+}
+
+/// When an operator may begin.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheduling {
+    /// When all its inputs are complete.
+    #[default]
+    Operators,
+    /// When the first vectors of its inputs are there, where inputs come in the vectors that it takes:
+    /// cross-layer scheduling as CLSA-CIM's.
+    Vectors,
+}
+
+impl Scheduling {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_by_operators(&self) -> bool {
+        *self == Self::Operators
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(tiles: &u16) -> bool {
+    *tiles == 0
+}
+
+/// Whether matrices share crossbars and processing elements.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Packing {
+    /// Every matrix has processing elements of its own.
+    #[default]
+    Off,
+    /// Matrices follow one another without gaps, and those that fit into one crossbar lie on shelves
+    /// in shared ones, which work for one of them at a time.
+    Shelves,
+}
+
+impl Packing {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_off(&self) -> bool {
+        *self == Self::Off
+    }
+}
+
+/// Where a product of two operands is computed that both change with every inference.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dynamic {
+    /// On digital units.
+    #[default]
+    Digital,
+    /// On crossbars, into which one operand is written before.
+    Crossbar,
+}
+
+impl Dynamic {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_digital(&self) -> bool {
+        *self == Self::Digital
+    }
 }
 
 /// How the sum of a crossbar's column is read.

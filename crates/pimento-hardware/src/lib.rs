@@ -7,18 +7,29 @@ mod component;
 mod cost;
 mod design;
 mod dram;
+mod explanation;
+mod ledger;
 mod model;
+mod queue;
 mod reram;
+mod schedule;
 mod workload;
 
-pub use cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary, OpCost};
-pub use design::{ChipDesign, Hardware, MemoryDesign, MemoryStandard, PimLevel, Readout};
+pub use cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary, Figures, OpCost};
+pub use design::{
+    ChipDesign, Dynamic, Hardware, MemoryDesign, MemoryStandard, Packing, PimLevel, Readout,
+    Scheduling,
+};
 pub use dram::{DramEnergies, DramStandard};
+pub use explanation::Explanation;
+pub use ledger::{Charge, Factor, UnitCost};
 pub use model::PimCostModel;
+pub use queue::Load;
 pub use reram::{
-    AdcCost, CellPreset, ChipTotals, CrossbarMapping, PresetError, ReramPreset, Wires,
-    adc_regression, lossless_adc_bits, map_matrix,
+    AdcCost, CellPreset, ChipTotals, CrossbarMapping, MacroFigures, PresetError, ReramPreset,
+    Stages, Wires, adc_regression, area_factor, energy_factor, lossless_adc_bits, map_matrix,
 };
 pub use workload::{
-    ElementwiseFunction, EmbeddingTable, Op, OpKind, StoredTable, TableStorage, Workload, cube_root,
+    ElementwiseFunction, EmbeddingTable, Op, OpKind, Operand, StoredTable, Stream, StreamAxis,
+    TableStorage, Workload, cube_root,
 };

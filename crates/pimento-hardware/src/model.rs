@@ -1,12 +1,15 @@
 //! The cost of a co-design: matrices on a ReRAM chip, embedding tables in DRAM.
 
 use crate::{
-    component::{ALL, ByComponent, Component},
-    cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary, OpCost},
-    design::{ChipDesign, Hardware, MemoryDesign, MemoryStandard, PimLevel, Readout},
+    component::{ALL, Component},
+    cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary, Figures, OpCost},
+    design::{Dynamic, Hardware, MemoryStandard},
     dram::{DramStandard, Gather, active_surplus_mw, pim_area_um2, standby_mw},
-    reram::{Chip, OpWork, ReramPreset},
-    workload::{OpKind, Workload},
+    explanation::Explanation,
+    ledger::{Charges, Ledger, Sums, Total, times, unit},
+    reram::{Chip, Mesh, OpWork, Placement, ReramPreset, Stages},
+    schedule::{Schedule, route, tiles},
+    workload::{OpKind, Operand, Workload},
 };
 
 /// Widest fixed-point format of the chip's lanes.
@@ -15,7 +18,7 @@ const MAX_BITS: u8 = 16;
 /// Prices networks whose matrices lie on a ReRAM chip and whose embedding tables lie in DRAM.
 ///
 /// The chip is sized to the network: as many tiles as its matrices need. An inference takes as long
-/// as the longest path through the operators; throughput is that of the slowest operator, all
+/// as the longest path through the operators; throughput is that of the busiest operator, all
 /// others working on neighbouring inferences meanwhile.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PimCostModel {
@@ -23,31 +26,6 @@ pub struct PimCostModel {
     ddr4_2400: DramStandard,
     ddr4_3200: DramStandard,
     hbm2: DramStandard,
-}
-
-impl Hardware {
-    /// The default hardware, to which networks are mapped without thought: ISAAC's sizes, and
-    /// tables on one channel of DDR4-2400 read by the host.
-    pub fn naive() -> Self {
-        Self {
-            chip: ChipDesign {
-                crossbar_rows: 128,
-                crossbar_cols: 128,
-                cell_bits: 2,
-                dac_bits: 1,
-                adc_bits: 8,
-                crossbars_per_pe: 8,
-                pes_per_tile: 12,
-                replication: 1,
-                readout: Readout::RowGroups,
-            },
-            memory: MemoryDesign {
-                standard: MemoryStandard::Ddr4_2400,
-                pim_level: PimLevel::Host,
-                channels: 1,
-            },
-        }
-    }
 }
 
 impl PimCostModel {
@@ -66,6 +44,35 @@ impl PimCostModel {
         Self::new(ReramPreset::isaac())
     }
 
+    /// The chip's preset.
+    pub fn chip(&self) -> &ReramPreset {
+        &self.reram
+    }
+
+    /// Every charge of energy, area and power of a design, as a number of a table times a count.
+    pub fn explain(&self, workload: &Workload, hardware: &Hardware) -> Explanation {
+        let mut energy = Charges::default();
+        let priced = self.price(workload, hardware, &mut energy);
+        let chip = Chip::new(&self.reram, &hardware.chip);
+        let (mut area, mut power) = (Charges::default(), Charges::default());
+        self.charge_area(&chip, hardware, priced.tiles, &mut area);
+        chip.charge_power(priced.tiles, &mut power);
+        Explanation {
+            energy_pj: energy.charges,
+            area_um2: area.charges,
+            power_mw: power.charges,
+        }
+    }
+
+    /// Where a number comes from, by its key in a [`Charge`](crate::Charge).
+    pub fn source(&self, key: &str, hardware: &Hardware) -> &str {
+        let table = key.trim_start_matches('(');
+        let table = table.split_once('.').map_or(table, |(table, _)| table);
+        self.reram
+            .source(table)
+            .unwrap_or(&self.standard(hardware.memory.standard).source)
+    }
+
     fn standard(&self, standard: MemoryStandard) -> &DramStandard {
         match standard {
             MemoryStandard::Ddr4_2400 => &self.ddr4_2400,
@@ -75,197 +82,286 @@ impl PimCostModel {
     }
 
     /// The work of all operators, one after another.
-    fn works(&self, workload: &Workload, hardware: &Hardware, chip: &Chip<'_>) -> Vec<OpWork> {
-        let standard = self.standard(hardware.memory.standard);
-        workload
-            .ops()
-            .iter()
-            .map(|op| match &op.kind {
-                OpKind::EmbeddingGather { tables } => {
-                    let gather = Gather::new(standard, &hardware.memory, tables);
-                    let surplus = active_surplus_mw(standard, &hardware.memory);
-                    gather_work(&gather, surplus, chip)
-                }
-                kind => chip.work(kind),
-            })
-            .collect()
+    fn works(
+        &self,
+        workload: &Workload,
+        hardware: &Hardware,
+        chip: &Chip<'_>,
+        ledger: &mut impl Ledger,
+    ) -> Vec<OpWork> {
+        let copies = chip.copies(workload);
+        let ops = workload.ops().iter().enumerate();
+        ops.map(|(index, op)| {
+            ledger.begin(Some(index));
+            match &op.kind {
+                OpKind::EmbeddingGather { .. } => self.gather(&op.kind, hardware, chip, ledger),
+                kind => chip.work(kind, copies[index], ledger),
+            }
+        })
+        .collect()
     }
 
-    fn price(&self, workload: &Workload, hardware: &Hardware) -> Priced {
-        let chip = Chip::new(&self.reram, &hardware.chip);
-        let standard = self.standard(hardware.memory.standard);
-        let works = self.works(workload, hardware, &chip);
-        let (starts, latency_ns) = schedule(workload, &works);
-        let mut energy_pj = ByComponent::default();
-        let (mut pes, mut interval_ns, mut violation) = (0, 0.0_f64, chip.violation());
-        for work in &works {
-            energy_pj.add_all(&work.energy_pj);
-            pes += work.pes;
-            interval_ns = interval_ns.max(work.interval_ns);
-            violation += work.violation;
-        }
-        let tiles = chip.tiles(pes);
-        let leakage_pj = chip.leakage_mw(tiles) * latency_ns;
-        let standby_pj = standby_mw(standard, &hardware.memory) * latency_ns;
-        energy_pj.add(Component::Leakage, leakage_pj);
-        energy_pj.add(Component::DramBackground, standby_pj);
-        let mut area_um2 = chip.area_um2(tiles);
-        area_um2.add(
-            Component::PimUnits,
-            pim_area_um2(standard, &hardware.memory),
-        );
-        let total_pj = energy_pj.total();
-        let summary = CostSummary {
-            latency_ns,
-            energy_pj: total_pj,
-            area_um2: area_um2.total(),
-            power_mw: if latency_ns > 0.0 {
-                total_pj / latency_ns
-            } else {
-                0.0
-            },
-            throughput_per_s: if interval_ns > 0.0 {
-                1e9 / interval_ns
-            } else {
-                0.0
-            },
-            violation,
+    /// The work of a gather: the memory's, and what the host combines on the lanes of a tile. Ranks
+    /// take more than standby meanwhile.
+    fn gather(
+        &self,
+        kind: &OpKind,
+        hardware: &Hardware,
+        chip: &Chip<'_>,
+        ledger: &mut impl Ledger,
+    ) -> OpWork {
+        let OpKind::EmbeddingGather { tables } = kind else {
+            return OpWork::default();
         };
+        let before = ledger.total();
+        let standard = self.standard(hardware.memory.standard);
+        let gather = Gather::new(standard, &hardware.memory, tables, ledger);
+        let surplus_mw = active_surplus_mw(standard, &hardware.memory);
+        ledger.charge(
+            Component::DramBackground,
+            unit("active above idle standby, mW", surplus_mw),
+            &[times("ns", gather.interval_ns)],
+        );
+        let mut work = OpWork {
+            stages: Stages {
+                working_ns: gather.reading_ns,
+                reduction_ns: gather.combining_ns,
+                ..Stages::default()
+            },
+            interval_ns: gather.interval_ns,
+            violation: gather.violation,
+            ..OpWork::default()
+        };
+        if gather.host.macs > 0.0 {
+            let combining = OpKind::DynamicProduct {
+                macs: gather.host.macs as u64,
+                outputs: gather.host.values as u32,
+                operand: Operand::default(),
+                activation_bits: gather.host.widest.min(MAX_BITS),
+            };
+            let combining = chip.digital(&combining, ledger);
+            work.stages.reduction_ns += combining.stages.latency_ns();
+            work.interval_ns = work.interval_ns.max(combining.interval_ns);
+        }
+        work.energy_pj = ledger.total() - before;
+        work
+    }
+
+    fn charge_area(
+        &self,
+        chip: &Chip<'_>,
+        hardware: &Hardware,
+        tiles: f64,
+        ledger: &mut impl Ledger,
+    ) {
+        chip.charge_area(tiles, ledger);
+        let standard = self.standard(hardware.memory.standard);
+        let area = pim_area_um2(standard, &hardware.memory);
+        ledger.charge(
+            Component::PimUnits,
+            unit("pim-unit-area-um2, all units", area),
+            &[],
+        );
+    }
+
+    fn price(&self, workload: &Workload, hardware: &Hardware, energy: &mut impl Ledger) -> Priced {
+        let chip = Chip::new(&self.reram, &hardware.chip);
+        let mut works = self.works(workload, hardware, &chip, energy);
+        let placement = chip.place(&works);
+        let mesh = Mesh::new(&self.reram, &hardware.chip);
+        let tiles_of_ops = tiles(workload, &placement, &mesh);
+        for (index, work) in works.iter_mut().enumerate() {
+            let route = route(workload, index, &tiles_of_ops, &placement, &mesh);
+            let before = energy.total();
+            energy.begin(Some(index));
+            chip.charge_hops(work.input_bits, route.mean, energy);
+            work.energy_pj += energy.total() - before;
+            work.stages.transfer_ns += route.longest * self.reram.router.hop_ns;
+        }
+        energy.begin(None);
+        let schedule = Schedule::new(workload, &works, &placement, hardware.chip.scheduling);
+        let tiles = chip.tiles(placement.pes);
+        let mut power = Total::default();
+        chip.charge_power(tiles, &mut power);
+        let latency = times("ns", schedule.latency_ns);
+        let before = energy.total();
+        energy.charge(
+            Component::Leakage,
+            unit("leakage.fraction", self.reram.leakage.fraction),
+            &[times("mW of all units", power.total()), latency],
+        );
+        let leakage_pj = energy.total() - before;
+        let standard = self.standard(hardware.memory.standard);
+        let standby_mw = standby_mw(standard, &hardware.memory);
+        energy.charge(
+            Component::DramBackground,
+            unit("idle standby, mW", standby_mw),
+            &[latency],
+        );
         Priced {
-            summary,
-            works,
-            starts,
-            energy_pj,
-            area_um2,
-            pes,
+            tiles,
+            tiles_of_ops,
+            chip_violation: chip.violation(),
+            peak_power_mw: power.total(),
+            static_mw: self.reram.leakage.fraction * power.total() + standby_mw,
             leakage_pj,
-            standby_pj,
+            energy_pj: energy.total(),
+            standby_pj: energy.total() - before - leakage_pj,
+            works,
+            placement,
+            schedule,
+        }
+    }
+
+    fn summarise(
+        &self,
+        priced: &Priced,
+        hardware: &Hardware,
+        area: &mut impl Ledger,
+    ) -> CostSummary {
+        let chip = Chip::new(&self.reram, &hardware.chip);
+        self.charge_area(&chip, hardware, priced.tiles, area);
+        let (latency_ns, interval_ns) = (priced.schedule.latency_ns, priced.schedule.interval_ns);
+        let per = |figure: f64, time_ns: f64| if time_ns > 0.0 { figure / time_ns } else { 0.0 };
+        let violations = priced.works.iter().map(|work| work.violation);
+        CostSummary {
+            latency_ns,
+            energy_pj: priced.energy_pj,
+            area_um2: area.total(),
+            power_mw: per(priced.energy_pj, latency_ns),
+            throughput_per_s: per(1e9, interval_ns),
+            violation: violations.fold(priced.chip_violation, |sum, violation| sum + violation),
+        }
+    }
+
+    fn figures(
+        &self,
+        workload: &Workload,
+        hardware: &Hardware,
+        priced: &Priced,
+        summary: &CostSummary,
+    ) -> Figures {
+        let macs: u64 = workload.ops().iter().map(crate::Op::macs).sum();
+        let operations = 2.0 * macs as f64;
+        let writes = priced.works.iter().any(|work| work.writes);
+        let endurance = self.reram.write.as_ref().map(|table| table.endurance);
+        debug_assert!(!writes || hardware.chip.dynamic == Dynamic::Crossbar);
+        let one_by_one = priced.works.iter().map(|work| work.stages.latency_ns());
+        Figures {
+            macs,
+            energy_delay_pj_ns: summary.energy_pj * summary.latency_ns,
+            tops: operations * summary.throughput_per_s / 1e12,
+            tops_per_w: operations / summary.energy_pj.max(f64::MIN_POSITIVE),
+            tops_per_mm2: operations * summary.throughput_per_s / 1e12 / (summary.area_um2 / 1e6),
+            tiles: priced.tiles as u32,
+            one_by_one_ns: one_by_one.sum(),
+            crossbar_utilisation: priced.crossbar_utilisation(),
+            static_mw: priced.static_mw,
+            peak_power_mw: priced.peak_power_mw,
+            lifetime_inferences: endurance.filter(|_| writes),
         }
     }
 }
 
 impl CostModel for PimCostModel {
     fn summary(&self, workload: &Workload, hardware: &Hardware) -> CostSummary {
-        self.price(workload, hardware).summary
+        let priced = self.price(workload, hardware, &mut Total::default());
+        self.summarise(&priced, hardware, &mut Total::default())
     }
 
     fn cost(&self, workload: &Workload, hardware: &Hardware) -> Cost {
-        let priced = self.price(workload, hardware);
+        let (mut energy, mut area) = (Sums::default(), Sums::default());
+        let priced = self.price(workload, hardware, &mut energy);
+        let summary = self.summarise(&priced, hardware, &mut area);
         let components = ALL
             .iter()
             .map(|&component| ComponentCost {
                 component: component.name(),
-                energy_pj: priced.energy_pj.get(component),
-                area_um2: priced.area_um2.get(component),
+                energy_pj: energy.by_component.get(component),
+                area_um2: area.by_component.get(component),
             })
             .filter(|cost| cost.energy_pj != 0.0 || cost.area_um2 != 0.0)
             .collect();
-        let breakdown = Breakdown {
-            components,
-            ops: priced.ops(workload),
-        };
         Cost {
-            summary: priced.summary,
-            breakdown,
+            summary,
+            figures: self.figures(workload, hardware, &priced, &summary),
+            breakdown: Breakdown {
+                components,
+                critical_path: priced.schedule.critical_path(workload),
+                ops: priced.ops(workload),
+            },
         }
     }
 }
 
 /// Everything about a priced design.
 struct Priced {
-    summary: CostSummary,
     works: Vec<OpWork>,
-    starts: Vec<f64>,
-    energy_pj: ByComponent,
-    area_um2: ByComponent,
-    pes: u32,
+    placement: Placement,
+    schedule: Schedule,
+    tiles: f64,
+    tiles_of_ops: Vec<u32>,
+    chip_violation: f64,
+    energy_pj: f64,
     leakage_pj: f64,
     standby_pj: f64,
+    static_mw: f64,
+    peak_power_mw: f64,
 }
 
 impl Priced {
-    /// The share of every operator: leakage goes by processing elements, standby to the gather.
-    /// Where there is nobody to take a share, the last operator does.
+    /// Share of the crossbars that work, in the mean over the inference.
+    fn crossbar_utilisation(&self) -> f64 {
+        let (mut busy, mut all) = (0.0, 0.0);
+        for work in &self.works {
+            let crossbars = f64::from(work.crossbars);
+            busy += crossbars * work.stages.working_ns;
+            all += crossbars;
+        }
+        if all > 0.0 {
+            busy / (all * self.schedule.latency_ns)
+        } else {
+            0.0
+        }
+    }
+
+    /// The share of every operator: leakage goes by crossbars, standby to the gather. Where there is
+    /// nobody to take a share, the last operator does.
     fn ops(&self, workload: &Workload) -> Vec<OpCost> {
+        let ops = workload.ops();
         let is_gather = |kind: &OpKind| matches!(kind, OpKind::EmbeddingGather { .. });
-        let gathers = workload
-            .ops()
-            .iter()
-            .filter(|op| is_gather(&op.kind))
-            .count();
-        let last = workload.ops().len().saturating_sub(1);
-        let ops = workload
-            .ops()
-            .iter()
-            .zip(&self.works)
-            .zip(&self.starts)
-            .enumerate();
-        ops.map(|(index, ((op, work), &start_ns))| {
-            let is_last = index == last;
-            let leakage_share = match self.pes {
+        let gathers = ops.iter().filter(|op| is_gather(&op.kind)).count();
+        let crossbars: u32 = self.works.iter().map(|work| work.crossbars).sum();
+        let works = self.works.iter().zip(&self.placement.sites);
+        let mut costs = Vec::with_capacity(ops.len());
+        for (index, (op, (work, site))) in ops.iter().zip(works).enumerate() {
+            let is_last = index + 1 == ops.len();
+            let leakage_share = match crossbars {
                 0 => f64::from(u8::from(is_last)),
-                pes => f64::from(work.pes) / f64::from(pes),
+                all => f64::from(work.crossbars) / f64::from(all),
             };
             let standby_share = match gathers {
                 0 => f64::from(u8::from(is_last)),
                 _ if is_gather(&op.kind) => 1.0 / gathers as f64,
                 _ => 0.0,
             };
-            OpCost {
+            let span = self.schedule.spans[index];
+            costs.push(OpCost {
                 block: op.block,
                 layer: op.layer,
-                start_ns,
-                latency_ns: work.latency_ns,
-                energy_pj: work.energy_pj.total()
+                start_ns: span.start_ns,
+                latency_ns: span.end_ns - span.start_ns,
+                stages: work.stages,
+                interval_ns: work.interval_ns,
+                energy_pj: work.energy_pj
                     + leakage_share * self.leakage_pj
                     + standby_share * self.standby_pj,
                 crossbars: work.crossbars,
+                first_crossbar: site.first_crossbar,
+                tile: self.tiles_of_ops[index],
                 utilisation: work.utilisation,
-            }
-        })
-        .collect()
+            });
+        }
+        costs
     }
-}
-
-/// The work of a gather: the memory's, and what the host combines on the lanes of a tile. Ranks take
-/// `surplus_mw` above standby meanwhile.
-fn gather_work(gather: &Gather, surplus_mw: f64, chip: &Chip<'_>) -> OpWork {
-    let mut work = OpWork {
-        latency_ns: gather.latency_ns,
-        interval_ns: gather.interval_ns,
-        energy_pj: gather.energy_pj,
-        violation: gather.violation,
-        ..OpWork::default()
-    };
-    work.energy_pj
-        .add(Component::DramBackground, surplus_mw * gather.interval_ns);
-    if gather.host.macs > 0.0 {
-        let combining = chip.work(&OpKind::DynamicProduct {
-            macs: gather.host.macs as u64,
-            outputs: gather.host.values as u32,
-            activation_bits: gather.host.widest.min(MAX_BITS),
-        });
-        work.latency_ns += combining.latency_ns;
-        work.interval_ns = work.interval_ns.max(combining.interval_ns);
-        work.energy_pj.add_all(&combining.energy_pj);
-    }
-    work
-}
-
-/// When each operator starts, and when the last one ends.
-fn schedule(workload: &Workload, works: &[OpWork]) -> (Vec<f64>, f64) {
-    let mut starts: Vec<f64> = Vec::with_capacity(works.len());
-    let mut end = 0.0_f64;
-    for (op, work) in workload.ops().iter().zip(works) {
-        let inputs = workload
-            .inputs_of(op)
-            .iter()
-            .map(|&input| usize::from(input));
-        let start = inputs
-            .map(|input| starts[input] + works[input].latency_ns)
-            .fold(0.0, f64::max);
-        starts.push(start);
-        end = end.max(start + work.latency_ns);
-    }
-    (starts, end)
 }

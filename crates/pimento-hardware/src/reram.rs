@@ -1,16 +1,28 @@
 //! ReRAM crossbars: static matrices, and the digital units beside them.
 
 mod adc;
+mod budget;
 mod cell;
 mod chip;
+mod converters;
+mod digital;
 mod mapping;
+mod matrix;
+mod node;
+mod placement;
 mod preset;
+mod replication;
+mod tables;
 mod wires;
 
 pub use adc::{AdcCost, adc_regression, lossless_adc_bits};
+pub use budget::{ChipTotals, MacroFigures};
 pub use cell::CellPreset;
+pub use chip::Stages;
 pub use mapping::{CrossbarMapping, map_matrix};
-pub use preset::{ChipTotals, PresetError, ReramPreset};
+pub use node::{area_factor, energy_factor};
+pub use preset::{PresetError, ReramPreset};
 pub use wires::Wires;
 
 pub(crate) use chip::{Chip, OpWork};
+pub(crate) use placement::{Mesh, Placement};

@@ -25,10 +25,34 @@ pub struct Op {
     pub layer: &'static str,
     /// What it computes.
     pub kind: OpKind,
+    /// The vectors that it takes and gives one after the other; absent where it needs all values to
+    /// give any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<Stream>,
     #[serde(skip)]
     first_input: u32,
     #[serde(skip)]
     input_count: u16,
+}
+
+/// How the values of a sparse operator come in vectors. An operator can begin with the first vector of
+/// an input that comes in the same vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Stream {
+    /// What a vector is.
+    pub axis: StreamAxis,
+    /// How many there are.
+    pub parts: u32,
+}
+
+/// What a vector of a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamAxis {
+    /// One coordinate of all rows.
+    Coordinate,
+    /// One row.
+    Row,
 }
 
 /// The kinds of work that hardware tells apart.
@@ -54,6 +78,8 @@ pub enum OpKind {
         macs: u64,
         /// Values produced per sample.
         outputs: u32,
+        /// The operand that stays while the other one passes, as matrices.
+        operand: Operand,
         /// Bits of both operands.
         activation_bits: u8,
     },
@@ -81,6 +107,19 @@ pub enum OpKind {
         #[serde(serialize_with = "serialize_tables")]
         tables: Arc<[EmbeddingTable]>,
     },
+}
+
+/// Matrices of an operand that is computed at run time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Operand {
+    /// Matrices, for example one per head of attention.
+    pub count: u32,
+    /// Rows of each: the values that are summed over.
+    pub rows: u32,
+    /// Columns of each.
+    pub cols: u32,
+    /// Vectors that each is multiplied with.
+    pub vectors: u32,
 }
 
 /// A function of [`OpKind::Elementwise`].
@@ -125,10 +164,19 @@ impl Workload {
             block,
             layer,
             kind,
+            stream: None,
             first_input,
             input_count,
         });
         index
+    }
+
+    /// Says that an operator takes and gives its values in vectors.
+    ///
+    /// # Panics
+    /// If there is no such operator.
+    pub fn set_stream(&mut self, op: u16, stream: Option<Stream>) {
+        self.ops[usize::from(op)].stream = stream;
     }
 
     /// The operators in topological order.

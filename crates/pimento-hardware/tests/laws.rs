@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use pimento_hardware::{
-    ChipDesign, CostModel, ElementwiseFunction, EmbeddingTable, Hardware, MemoryDesign,
-    MemoryStandard, OpKind, PimCostModel, PimLevel, Readout, TableStorage, Workload, cube_root,
+    ChipDesign, CostModel, Dynamic, ElementwiseFunction, EmbeddingTable, Hardware, MemoryDesign,
+    MemoryStandard, OpKind, Operand, Packing, PimCostModel, PimLevel, Readout, ReramPreset,
+    Scheduling, Stream, StreamAxis, TableStorage, Workload, cube_root,
 };
 use proptest::prelude::*;
 
@@ -19,10 +20,13 @@ prop_compose! {
         pes_per_tile in 1..=16_u16,
         replication in 1..=16_u16,
         readout in prop::sample::select(vec![Readout::RowGroups, Readout::AllRows]),
+        packing in prop::sample::select(vec![Packing::Off, Packing::Shelves]),
+        dynamic in prop::sample::select(vec![Dynamic::Digital, Dynamic::Crossbar]),
+        scheduling in prop::sample::select(vec![Scheduling::Operators, Scheduling::Vectors]),
     ) -> ChipDesign {
         ChipDesign {
             crossbar_rows, crossbar_cols, cell_bits, dac_bits, adc_bits, crossbars_per_pe,
-            pes_per_tile, replication, readout,
+            pes_per_tile, replication, copy_tiles: 0, readout, packing, dynamic, scheduling,
         }
     }
 }
@@ -53,13 +57,19 @@ prop_compose! {
 
 fn digital() -> impl Strategy<Value = OpKind> {
     prop_oneof![
-        (1..100_000_u64, 1..1000_u32, 2..=16_u8).prop_map(|(macs, outputs, activation_bits)| {
-            OpKind::DynamicProduct {
-                macs,
-                outputs,
+        (1..8_u32, 1..200_u32, 1..200_u32, 1..40_u32, 2..=16_u8).prop_map(
+            |(count, rows, cols, vectors, activation_bits)| OpKind::DynamicProduct {
+                macs: u64::from(count * rows) * u64::from(cols * vectors),
+                outputs: count * cols * vectors,
+                operand: Operand {
+                    count,
+                    rows,
+                    cols,
+                    vectors
+                },
                 activation_bits,
             }
-        }),
+        ),
         (1..10_000_u32, 2..=16_u8).prop_map(|(elements, activation_bits)| OpKind::Elementwise {
             function: ElementwiseFunction::Softmax,
             elements,
@@ -158,6 +168,140 @@ proptest! {
             prop_assert!(figure.is_finite() && figure > 0.0);
         }
         prop_assert!(summary.violation >= 0.0);
+    }
+
+    /// Every preset, with sizes of its own or others, prices everything, and its explanation adds up.
+    #[test]
+    fn explanations_add_up_for_every_preset(
+        hardware in hardware(), ops in ops(), own_sizes in any::<bool>(),
+    ) {
+        let workload = workload(&ops);
+        for name in ReramPreset::preset_names() {
+            let preset = ReramPreset::preset(name).expect("built in");
+            let chip = if own_sizes { preset.sizes() } else { hardware.chip };
+            let hardware = Hardware { chip, ..hardware };
+            let model = PimCostModel::new(preset);
+            let cost = model.cost(&workload, &hardware);
+            prop_assert_eq!(cost.summary, model.summary(&workload, &hardware));
+            let explanation = model.explain(&workload, &hardware);
+            let is_close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
+            for part in &cost.breakdown.components {
+                let sum = |charges: &[pimento_hardware::Charge]| -> f64 {
+                    let charges = charges.iter().filter(|charge| charge.component == part.component);
+                    charges.map(pimento_hardware::Charge::amount).sum()
+                };
+                let (energy, area) = (sum(&explanation.energy_pj), sum(&explanation.area_um2));
+                prop_assert!(is_close(energy, part.energy_pj), "{} {}", name, part.component);
+                prop_assert!(is_close(area, part.area_um2), "{} {}", name, part.component);
+            }
+            for charge in explanation.energy_pj.iter().chain(&explanation.area_um2) {
+                prop_assert!(!model.source(charge.unit.key, &hardware).is_empty());
+            }
+            let summary = cost.summary;
+            for figure in [summary.latency_ns, summary.energy_pj, summary.area_um2] {
+                prop_assert!(figure.is_finite() && figure > 0.0, "{}", name);
+            }
+        }
+    }
+
+    /// Copies within a budget: at least as fast as without, no larger than the budget allows, for the same
+    /// energy of reads.
+    #[test]
+    fn copies_within_a_budget_serve_and_keep_to_it(
+        hardware in hardware(), ops in prop::collection::vec(matrix(), 1..8), copy_tiles in 1..5_u16,
+    ) {
+        let with = |replication, copy_tiles| {
+            let chip = ChipDesign { replication, copy_tiles, packing: Packing::Off, ..hardware.chip };
+            PimCostModel::isaac().cost(&workload(&ops), &Hardware { chip, ..hardware })
+        };
+        let (single, copied) = (with(1, 0), with(64, copy_tiles));
+        prop_assert!(copied.summary.throughput_per_s >= single.summary.throughput_per_s);
+        let crossbars = |cost: &pimento_hardware::Cost| -> u32 {
+            cost.breakdown.ops.iter().map(|op| op.crossbars).sum()
+        };
+        let per_tile = u32::from(hardware.chip.pes_per_tile) * u32::from(hardware.chip.crossbars_per_pe);
+        let budget = u32::from(copy_tiles) * per_tile;
+        prop_assert!(crossbars(&copied) <= crossbars(&single) + budget);
+    }
+
+    #[test]
+    fn sharing_crossbars_never_takes_area_nor_dynamic_energy(
+        hardware in hardware(), ops in prop::collection::vec(matrix(), 1..20),
+    ) {
+        let with = |packing| {
+            let chip = ChipDesign { packing, ..hardware.chip };
+            PimCostModel::isaac().cost(&workload(&ops), &Hardware { chip, ..hardware })
+        };
+        let (apart, packed) = (with(Packing::Off), with(Packing::Shelves));
+        prop_assert!(packed.summary.area_um2 <= apart.summary.area_um2);
+        let of = |cost: &pimento_hardware::Cost, name: &str| {
+            let mut parts = cost.breakdown.components.iter();
+            parts.find(|part| part.component == name).map_or(0.0, |part| part.energy_pj)
+        };
+        for name in ["adc", "dac", "crossbar", "shift_add", "edram"] {
+            prop_assert_eq!(of(&apart, name), of(&packed, name));
+        }
+    }
+
+    #[test]
+    fn operators_side_by_side_wait_for_a_shared_crossbar(count in 2..6_u32) {
+        let op = OpKind::StaticMvm { rows: 16, cols: 4, vectors: 1, weight_bits: 4, activation_bits: 4 };
+        let price = |packing| {
+            let mut hardware = Hardware::naive();
+            hardware.chip.packing = packing;
+            let mut workload = Workload::with_capacity(count as usize);
+            for _ in 0..count {
+                workload.push(1, "op", op.clone(), &[]);
+            }
+            PimCostModel::isaac().summary(&workload, &hardware)
+        };
+        let (apart, packed) = (price(Packing::Off), price(Packing::Shelves));
+        prop_assert!((packed.latency_ns / apart.latency_ns - f64::from(count)).abs() < 1e-9);
+        prop_assert!((apart.throughput_per_s / packed.throughput_per_s - f64::from(count)).abs() < 1e-9);
+    }
+
+    /// A chain whose operators give vectors: the consumer of vectors begins earlier, ends no later, and
+    /// never before its input does.
+    #[test]
+    fn streaming_is_never_slower_and_never_ends_before_its_input(
+        hardware in hardware(), ops in prop::collection::vec((1..200_u32, 1..200_u32), 2..8), parts in 1..32_u32,
+    ) {
+        let with = |scheduling| {
+            let mut workload = Workload::with_capacity(ops.len());
+            let mut last: Option<u16> = None;
+            for &(rows, cols) in &ops {
+                let kind = OpKind::StaticMvm { rows, cols, vectors: parts, weight_bits: 4, activation_bits: 8 };
+                let op = workload.push(1, "op", kind, last.as_slice());
+                workload.set_stream(op, Some(Stream { axis: StreamAxis::Row, parts }));
+                last = Some(op);
+            }
+            let chip = ChipDesign { scheduling, packing: Packing::Off, ..hardware.chip };
+            PimCostModel::isaac().cost(&workload, &Hardware { chip, ..hardware })
+        };
+        let (whole, streamed) = (with(Scheduling::Operators), with(Scheduling::Vectors));
+        prop_assert!(streamed.summary.latency_ns <= whole.summary.latency_ns * (1.0 + 1e-12));
+        prop_assert_eq!(streamed.summary.throughput_per_s, whole.summary.throughput_per_s);
+        let end = |op: &pimento_hardware::OpCost| op.start_ns + op.latency_ns;
+        for pair in streamed.breakdown.ops.windows(2) {
+            prop_assert!(end(&pair[1]) > end(&pair[0]) || end(&pair[1]) == 0.0);
+            prop_assert!(pair[1].start_ns <= end(&pair[0]));
+        }
+    }
+
+    /// A slower clock, as a longer read and a slower converter, is never faster.
+    #[test]
+    fn halving_the_clock_never_lowers_latency(hardware in hardware(), ops in ops()) {
+        let text = ReramPreset::preset_text("isaac").expect("built in");
+        let slow = text
+            .replace("read-ns = 100.0", "read-ns = 200.0")
+            .replace("rate-gs = 1.28", "rate-gs = 0.64")
+            .replace("cycle-ns = 1.0", "cycle-ns = 2.0");
+        let slow = PimCostModel::new(ReramPreset::parse(&slow).expect("a preset"));
+        let workload = workload(&ops);
+        let (before, after) =
+            (PimCostModel::isaac().summary(&workload, &hardware), slow.summary(&workload, &hardware));
+        prop_assert!(after.latency_ns >= before.latency_ns);
+        prop_assert!(after.throughput_per_s <= before.throughput_per_s);
     }
 
     #[test]
@@ -289,6 +433,52 @@ proptest! {
         };
         prop_assert!(latency(PimLevel::Rank) <= latency(PimLevel::Host));
     }
+}
+
+/// 26 × 64 values of 8 bits are written into cells of 2 bits: 64 word lines of 40 ns, 6656 cells of
+/// 1.29 pJ; after 10⁶ inferences the cells are worn out.
+#[test]
+fn writing_an_operand_by_hand() {
+    let op = OpKind::DynamicProduct {
+        macs: 26 * 26 * 64,
+        outputs: 26 * 26,
+        operand: Operand {
+            count: 1,
+            rows: 64,
+            cols: 26,
+            vectors: 26,
+        },
+        activation_bits: 8,
+    };
+    let mut workload = Workload::with_capacity(1);
+    workload.push(1, "dp", op, &[]);
+    let mut hardware = Hardware::naive();
+    let model = PimCostModel::isaac();
+    let digital = model.cost(&workload, &hardware);
+    assert_eq!(digital.figures.lifetime_inferences, None);
+    hardware.chip.dynamic = Dynamic::Crossbar;
+    let cost = model.cost(&workload, &hardware);
+    assert_eq!(cost.breakdown.ops[0].stages.write_ns, 2560.0);
+    let explanation = model.explain(&workload, &hardware);
+    let mut charges = explanation.energy_pj.iter();
+    let written = charges.find(|charge| charge.unit.key == "write.cell-pj");
+    let written = written.map_or(0.0, pimento_hardware::Charge::amount);
+    assert!((written - 6656.0 * 1.29).abs() < 1e-9);
+    assert_eq!(cost.figures.lifetime_inferences, Some(1e6));
+    let years = cost.lifetime_years(1e4).expect("cells wear out");
+    assert!((years * 365.25 * 24.0 * 3600.0 - 100.0).abs() < 1e-9);
+}
+
+#[test]
+fn power_follows_the_load() {
+    let (workload, hardware) = (workload(&[]), Hardware::naive());
+    let cost = PimCostModel::isaac().cost(&workload, &hardware);
+    assert!((cost.power_at_mw(0.0) - cost.figures.static_mw).abs() < 1e-12);
+    let one_after_another = 1e9 / cost.summary.latency_ns;
+    let power = cost.power_at_mw(one_after_another);
+    assert!((power / cost.summary.power_mw - 1.0).abs() < 1e-12);
+    let most = cost.power_at_mw(cost.summary.throughput_per_s);
+    assert_eq!(cost.power_at_mw(1e12), most);
 }
 
 #[test]

@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 
-use pimento_hardware::{ElementwiseFunction, EmbeddingTable, OpKind, Workload};
+use pimento_hardware::{
+    ElementwiseFunction, EmbeddingTable, OpKind, Operand, Stream, StreamAxis, Workload,
+};
 
 use crate::network::{
     Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode, SparseOperator,
@@ -197,7 +199,14 @@ impl Lowering<'_> {
             operands.push(self.normed(place, "dp.sparse_inp_proj", [rows, m, dim], &sparse_ops));
         }
         let pairs = m * (m + 1) / 2;
-        let products = self.product(place, "dp.bmm", pairs * dim, pairs, &operands);
+        let operand = Operand {
+            count: 1,
+            rows: dim as u32,
+            cols: m as u32,
+            vectors: m as u32,
+        };
+        let sizes = (pairs * dim, pairs);
+        let products = self.product(place, "dp.bmm", operand, sizes, &operands);
         self.normed(place, "dp.out_proj", [pairs, width, 1], &[products])
     }
 
@@ -247,26 +256,34 @@ impl Lowering<'_> {
         let dim = self.network.embedding_dim;
         let values = rows * dim;
         let projected = self.normed(place, "attn.proj", [inputs, rows, dim], ops);
-        let packed = self.mvm(place, "attn.qkv", [dim, 3 * dim, rows], &[projected]);
+        let packed = self.by_rows(place, "attn.qkv", [dim, 3 * dim, rows], projected);
         let pairs = HEADS * rows * rows;
-        let scores = self.product(place, "attn.scores", rows * values, pairs, &[packed]);
+        let keys = Operand {
+            count: HEADS as u32,
+            rows: (dim / HEADS) as u32,
+            cols: rows as u32,
+            vectors: rows as u32,
+        };
+        let sizes = (rows * values, pairs);
+        let scores = self.product(place, "attn.scores", keys, sizes, &[packed]);
         let softmax = ElementwiseFunction::Softmax;
         let weights = self.elementwise(place, "attn.softmax", softmax, pairs, &[scores]);
-        let context = self.product(
-            place,
-            "attn.context",
-            rows * values,
-            values,
-            &[weights, packed],
-        );
-        let out = self.mvm(place, "attn.out", [dim, dim, rows], &[context]);
+        let read_values = Operand {
+            rows: keys.cols,
+            cols: keys.rows,
+            ..keys
+        };
+        let sizes = (rows * values, values);
+        let operands = [weights, packed];
+        let context = self.product(place, "attn.context", read_values, sizes, &operands);
+        let out = self.by_rows(place, "attn.out", [dim, dim, rows], context);
         let add = ElementwiseFunction::Add;
         let sum = self.elementwise(place, "attn.residual", add, values, &[out, projected]);
         let first = self.always_norm(place, "attn.norm1", rows, dim, sum);
-        let hidden = self.mvm(place, "attn.fc1", [dim, dim, rows], &[first]);
+        let hidden = self.by_rows(place, "attn.fc1", [dim, dim, rows], first);
         let relu = ElementwiseFunction::Relu;
         let hidden = self.elementwise(place, "attn.relu", relu, values, &[hidden]);
-        let output = self.mvm(place, "attn.fc2", [dim, dim, rows], &[hidden]);
+        let output = self.by_rows(place, "attn.fc2", [dim, dim, rows], hidden);
         let sum = self.elementwise(place, "attn.residual2", add, values, &[output, first]);
         self.always_norm(place, "attn.norm2", rows, dim, sum)
     }
@@ -321,7 +338,30 @@ impl Lowering<'_> {
     /// A matrix of [inputs, outputs, vectors] and the norm after it where the network has norms.
     fn normed(&mut self, place: Place, layer: &'static str, sizes: [usize; 3], ops: &[u16]) -> u16 {
         let product = self.mvm(place, layer, sizes, ops);
+        self.set_stream(product, StreamAxis::Coordinate, sizes[2]);
         self.norm(place, "norm", sizes[2], sizes[1], product)
+    }
+
+    /// A matrix of [inputs, outputs, rows] that works on one row after the other.
+    fn by_rows(&mut self, place: Place, layer: &'static str, sizes: [usize; 3], op: u16) -> u16 {
+        let product = self.mvm(place, layer, sizes, &[op]);
+        self.set_stream(product, StreamAxis::Row, sizes[2]);
+        product
+    }
+
+    fn set_stream(&mut self, op: u16, axis: StreamAxis, parts: usize) {
+        let parts = parts as u32;
+        let stream = (parts > 1).then_some(Stream { axis, parts });
+        self.workload.set_stream(op, stream);
+    }
+
+    /// An operator on single values or vectors: it streams as its first input does.
+    fn push_after(&mut self, place: Place, layer: &'static str, kind: OpKind, ops: &[u16]) -> u16 {
+        let op = self.workload.push(place.block, layer, kind, ops);
+        let first = ops.first().map(|&first| usize::from(first));
+        let stream = first.and_then(|first| self.workload.ops()[first].stream);
+        self.workload.set_stream(op, stream);
+        op
     }
 
     fn mvm(&mut self, place: Place, layer: &'static str, sizes: [usize; 3], ops: &[u16]) -> u16 {
@@ -345,15 +385,15 @@ impl Lowering<'_> {
         &mut self,
         place: Place,
         layer: &'static str,
-        macs: usize,
-        outputs: usize,
+        operand: Operand,
+        (macs, outputs): (usize, usize),
         ops: &[u16],
     ) -> u16 {
         let activation_bits = place.activation_bits;
-        let (macs, outputs) = (macs as u64, outputs as u32);
         let kind = OpKind::DynamicProduct {
-            macs,
-            outputs,
+            macs: macs as u64,
+            outputs: outputs as u32,
+            operand,
             activation_bits,
         };
         self.workload.push(place.block, layer, kind, ops)
@@ -373,7 +413,7 @@ impl Lowering<'_> {
             elements,
             activation_bits,
         };
-        self.workload.push(place.block, layer, kind, ops)
+        self.push_after(place, layer, kind, ops)
     }
 
     fn norm(
@@ -405,6 +445,6 @@ impl Lowering<'_> {
             width,
             activation_bits,
         };
-        self.workload.push(place.block, layer, kind, &[op])
+        self.push_after(place, layer, kind, &[op])
     }
 }

@@ -22,6 +22,16 @@ const BLOCK_GENES: usize = 13;
 /// Genes of the hardware that every space has.
 const HARDWARE_GENES: usize = 11;
 
+/// Genes of the hardware that most spaces do not choose.
+#[derive(Debug, Clone, Copy)]
+enum OptionalGene {
+    Readout,
+    Packing,
+    Dynamic,
+    Scheduling,
+    CopyTiles,
+}
+
 impl SearchSpace {
     /// A random genotype, as NASRec's search draws its first population: every choice uniform, the
     /// number of connections uniform from 1 to the limit.
@@ -258,10 +268,24 @@ impl Globals {
 }
 
 impl HardwareMenus {
-    /// Genes that a mutation chooses among: the readout only where it is a choice, so that spaces
-    /// without it draw what they always drew.
+    /// Genes that a mutation chooses among: the optional ones only where they are a choice, so that
+    /// spaces without them draw what they always drew.
     fn gene_count(&self) -> usize {
-        HARDWARE_GENES + usize::from(self.readout.len() > 1)
+        HARDWARE_GENES + self.optional_genes().count()
+    }
+
+    fn optional_genes(&self) -> impl Iterator<Item = OptionalGene> {
+        let choices = [
+            (OptionalGene::Readout, self.readout.len()),
+            (OptionalGene::Packing, self.packing.len()),
+            (OptionalGene::Dynamic, self.dynamic.len()),
+            (OptionalGene::Scheduling, self.scheduling.len()),
+            (OptionalGene::CopyTiles, self.copy_tiles.len()),
+        ];
+        choices
+            .into_iter()
+            .filter(|(_, choices)| *choices > 1)
+            .map(|(gene, _)| gene)
     }
 
     fn sample(&self, rng: &mut ChaCha8Rng) -> Hardware {
@@ -276,6 +300,10 @@ impl HardwareMenus {
                 pes_per_tile: pick(&self.pes_per_tile, rng),
                 replication: pick(&self.replication, rng),
                 readout: self.readout[0],
+                packing: self.packing[0],
+                dynamic: self.dynamic[0],
+                scheduling: self.scheduling[0],
+                copy_tiles: self.copy_tiles[0],
             },
             memory: MemoryDesign {
                 standard: pick(&self.memory_standard, rng),
@@ -283,8 +311,16 @@ impl HardwareMenus {
                 channels: pick(&self.memory_channels, rng),
             },
         };
-        if self.readout.len() > 1 {
-            hardware.chip.readout = pick(&self.readout, rng);
+        for gene in self.optional_genes() {
+            match gene {
+                OptionalGene::Readout => hardware.chip.readout = pick(&self.readout, rng),
+                OptionalGene::Packing => hardware.chip.packing = pick(&self.packing, rng),
+                OptionalGene::Dynamic => hardware.chip.dynamic = pick(&self.dynamic, rng),
+                OptionalGene::CopyTiles => hardware.chip.copy_tiles = pick(&self.copy_tiles, rng),
+                OptionalGene::Scheduling => {
+                    hardware.chip.scheduling = pick(&self.scheduling, rng);
+                }
+            }
         }
         hardware
     }
@@ -304,7 +340,14 @@ impl HardwareMenus {
             8 => memory.standard = new.memory.standard,
             9 => memory.pim_level = new.memory.pim_level,
             10 => memory.channels = new.memory.channels,
-            _ => chip.readout = new.chip.readout,
+            gene => match self.optional_genes().nth(gene - HARDWARE_GENES) {
+                Some(OptionalGene::Readout) => chip.readout = new.chip.readout,
+                Some(OptionalGene::Packing) => chip.packing = new.chip.packing,
+                Some(OptionalGene::Dynamic) => chip.dynamic = new.chip.dynamic,
+                Some(OptionalGene::CopyTiles) => chip.copy_tiles = new.chip.copy_tiles,
+                Some(OptionalGene::Scheduling) => chip.scheduling = new.chip.scheduling,
+                None => (),
+            },
         }
     }
 }

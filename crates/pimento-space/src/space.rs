@@ -1,12 +1,13 @@
 //! A search space: every menu checked.
 
-use pimento_hardware::{MemoryStandard, PimLevel, Readout};
+use pimento_hardware::{Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling};
 
 use crate::{
     embedding_menus::EmbeddingMenus,
     network::{ActivationRange, SparseOperator, WeightScales},
     space_file::{
         DenseOperatorKind, HardwareSection, PrecisionSection, SpaceError, SpaceFile, menu, number,
+        optional_menu,
     },
 };
 
@@ -91,7 +92,11 @@ pub(crate) struct HardwareMenus {
     pub(crate) crossbars_per_pe: Vec<u16>,
     pub(crate) pes_per_tile: Vec<u16>,
     pub(crate) replication: Vec<u16>,
+    pub(crate) copy_tiles: Vec<u16>,
     pub(crate) readout: Vec<Readout>,
+    pub(crate) packing: Vec<Packing>,
+    pub(crate) dynamic: Vec<Dynamic>,
+    pub(crate) scheduling: Vec<Scheduling>,
     pub(crate) memory_standard: Vec<MemoryStandard>,
     pub(crate) pim_level: Vec<PimLevel>,
     pub(crate) memory_channels: Vec<u16>,
@@ -271,10 +276,11 @@ impl HardwareMenus {
             crossbars_per_pe: menu("crossbars-per-pe", &file.crossbars_per_pe, is_count, count)?,
             pes_per_tile: menu("pes-per-tile", &file.pes_per_tile, is_count, count)?,
             replication: menu("replication", &file.replication, is_count, count)?,
-            readout: match &file.readout {
-                None => vec![Readout::default()],
-                Some(values) => menu("readout", values, |_| true, "names")?,
-            },
+            copy_tiles: optional_menu("copy-tiles", file.copy_tiles.as_ref())?,
+            readout: optional_menu("readout", file.readout.as_ref())?,
+            packing: optional_menu("packing", file.packing.as_ref())?,
+            dynamic: optional_menu("dynamic", file.dynamic.as_ref())?,
+            scheduling: optional_menu("scheduling", file.scheduling.as_ref())?,
             memory_standard: menu("memory-standard", &file.memory_standard, |_| true, "names")?,
             pim_level: menu("pim-level", &file.pim_level, |_| true, "names")?,
             memory_channels: menu("memory-channels", &file.memory_channels, is_count, count)?,

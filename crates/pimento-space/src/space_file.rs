@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, ops::Range};
 
-use pimento_hardware::{MemoryStandard, PimLevel, Readout};
+use pimento_hardware::{Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
@@ -103,8 +103,16 @@ pub(crate) struct HardwareSection {
     pub(crate) crossbars_per_pe: Menu<u16>,
     pub(crate) pes_per_tile: Menu<u16>,
     pub(crate) replication: Menu<u16>,
+    /// Absent: none.
+    pub(crate) copy_tiles: Option<Menu<u16>>,
     /// Absent: in row groups.
     pub(crate) readout: Option<Menu<Readout>>,
+    /// Absent: off.
+    pub(crate) packing: Option<Menu<Packing>>,
+    /// Absent: on digital units.
+    pub(crate) dynamic: Option<Menu<Dynamic>>,
+    /// Absent: by operators.
+    pub(crate) scheduling: Option<Menu<Scheduling>>,
     pub(crate) memory_standard: Menu<MemoryStandard>,
     pub(crate) pim_level: Menu<PimLevel>,
     pub(crate) memory_channels: Menu<u16>,
@@ -163,6 +171,17 @@ impl SpaceError {
             | Self::OutOfRange { span, .. } => Some(span.clone()),
         }
     }
+}
+
+/// The values of a menu that may be left out: then its kind's default alone.
+pub(crate) fn optional_menu<T: Copy + PartialEq + Debug + Default>(
+    key: &'static str,
+    found: Option<&Menu<T>>,
+) -> Result<Vec<T>, SpaceError> {
+    found.map_or_else(
+        || Ok(vec![T::default()]),
+        |values| menu(key, values, |_| true, "names"),
+    )
 }
 
 /// The values of a menu, checked: at least one, none twice, all allowed.

@@ -5,12 +5,13 @@
 //! burst: rows narrower than one are packed, and only packed bursts cross the channel.
 
 use crate::{
-    component::{ByComponent, Component},
+    component::Component,
     design::{MemoryDesign, PimLevel},
     dram::{
         demand::{Combining, Demand, units_per_channel},
         standard::DramStandard,
     },
+    ledger::{Ledger, times, unit},
     workload::EmbeddingTable,
 };
 
@@ -22,11 +23,11 @@ const UNIT_MACS_PER_CYCLE: f64 = 4.0;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Gather {
     /// Time from the first command to the last data.
-    pub(crate) latency_ns: f64,
+    pub(crate) reading_ns: f64,
+    /// Time in which units combine rows of compressed tables afterwards.
+    pub(crate) combining_ns: f64,
     /// Time until the next inference can be gathered.
     pub(crate) interval_ns: f64,
-    /// Energy of commands and data; standby is not part of it.
-    pub(crate) energy_pj: ByComponent,
     /// Rows of compressed tables that the host is left to combine.
     pub(crate) host: Combining,
     /// Share by which the tables exceed the capacity.
@@ -34,11 +35,13 @@ pub(crate) struct Gather {
 }
 
 impl Gather {
-    /// Gathers the rows of `tables`, spread evenly over the channels.
+    /// Gathers the rows of `tables`, spread evenly over the channels. Charges commands and data;
+    /// standby is not part of them.
     pub(crate) fn new(
         standard: &DramStandard,
         memory: &MemoryDesign,
         tables: &[EmbeddingTable],
+        ledger: &mut impl Ledger,
     ) -> Self {
         let channels = f64::from(memory.channels.max(1));
         let demand = Demand::new(standard, memory, tables);
@@ -56,11 +59,12 @@ impl Gather {
         let reading = Self::interval_ns(standard, memory, demand.lookups, demand.bursts, crossing);
         let combining = Self::combining_ns(standard, memory, &demand.units);
         let interval = reading.max(combining);
+        Self::charge(standard, memory, &demand, crossing, interval, ledger);
         let first = (standard.rcd + standard.cl + standard.burst_cycles) * standard.clock_ns;
         Self {
-            latency_ns: first + reading + combining,
+            reading_ns: first + reading,
+            combining_ns: combining,
             interval_ns: interval,
-            energy_pj: Self::energy(standard, memory, &demand, crossing, interval),
             host: demand.host,
             violation: (demand.bytes / capacity - 1.0).max(0.0),
         }
@@ -92,45 +96,60 @@ impl Gather {
         (per_channel * vector).max(bus) * standard.clock_ns / refresh
     }
 
-    fn energy(
+    fn charge(
         standard: &DramStandard,
         memory: &MemoryDesign,
         demand: &Demand,
         crossing: f64,
         interval_ns: f64,
-    ) -> ByComponent {
+        ledger: &mut impl Ledger,
+    ) {
         let energies = standard.energies();
         let channels = f64::from(memory.channels.max(1));
         let burst_bits = f64::from(standard.burst_bytes) * 8.0;
         // Data that stop near the banks do not pay the global data path; what crosses the channel
         // pays the rest of it then.
         let near = standard.near_bank_share;
-        let read_pj = match memory.pim_level {
-            PimLevel::Host | PimLevel::Rank => demand.bursts * energies.read_pj,
-            PimLevel::BankGroup | PimLevel::Bank => {
-                (demand.bursts * near + crossing * (1.0 - near)) * energies.read_pj
-            }
+        let whole_reads = match memory.pim_level {
+            PimLevel::Host | PimLevel::Rank => demand.bursts,
+            PimLevel::BankGroup | PimLevel::Bank => demand.bursts * near + crossing * (1.0 - near),
         };
-        let mut energy = ByComponent::default();
-        energy.add(
+        ledger.charge(
             Component::DramActivate,
-            demand.lookups * energies.activate_pj,
+            unit("activation of a row", energies.activate_pj),
+            &[times("rows", demand.lookups)],
         );
-        energy.add(Component::DramRead, read_pj);
-        energy.add(
+        ledger.charge(
+            Component::DramRead,
+            unit("read of a burst", energies.read_pj),
+            &[times("bursts", whole_reads)],
+        );
+        ledger.charge(
             Component::DramIo,
-            crossing * burst_bits * standard.io_pj_per_bit,
+            unit("io-pj-per-bit", standard.io_pj_per_bit),
+            &[
+                times("bursts over the channel", crossing),
+                times("bits", burst_bits),
+            ],
         );
         let refreshes = interval_ns / (standard.refi * standard.clock_ns);
-        energy.add(
+        ledger.charge(
             Component::DramRefresh,
-            channels * standard.ranks * refreshes * energies.refresh_pj,
+            unit("refresh of a rank", energies.refresh_pj),
+            &[
+                times("channels", channels),
+                times("ranks", standard.ranks),
+                times("refreshes", refreshes),
+            ],
         );
         if memory.pim_level != PimLevel::Host {
             let bits = demand.bits + demand.units.operand_bits;
-            energy.add(Component::PimUnits, bits * standard.pim_pj_per_bit);
+            ledger.charge(
+                Component::PimUnits,
+                unit("pim-pj-per-bit", standard.pim_pj_per_bit),
+                &[times("bits", bits)],
+            );
         }
-        energy
     }
 }
 

@@ -1,5 +1,7 @@
 //! Analogue-to-digital converters.
 
+use crate::reram::tables::SarTable;
+
 /// Cost of converters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdcCost {
@@ -7,6 +9,8 @@ pub struct AdcCost {
     pub energy_pj: f64,
     /// All converters.
     pub area_um2: f64,
+    /// Conversions (of one cycle) per nanosecond of one of them.
+    pub rate_gs: f64,
 }
 
 /// The regression of Andrulis et al. (arXiv 2404.06553) over published converters: `count`
@@ -27,6 +31,19 @@ pub fn adc_regression(bits: f64, node_nm: f64, rate_hz: f64, count: f64) -> AdcC
     AdcCost {
         energy_pj,
         area_um2: count * area.exp(),
+        rate_gs: rate_hz / 1e9,
+    }
+}
+
+impl SarTable {
+    /// Energy of a conversion with `bits` bits: as many periods of 1 ns as bits and one more.
+    ///
+    /// DNN+NeuroSim V1.4, `SarADC.cpp`.
+    pub(crate) fn conversion_pj(&self, bits: f64) -> f64 {
+        let ohm = self.column_ohm * 0.5 / self.read_v;
+        let column = self.column_w * 1e6 * (self.exponent * ohm.log10()).exp();
+        let power_uw = self.per_bit_uw * bits + self.fixed_uw + column;
+        power_uw * (bits + 1.0) * 1e-3
     }
 }
 
@@ -51,6 +68,20 @@ mod tests {
         assert_eq!(lossless_adc_bits(128, 1, 1), 8);
         assert_eq!(lossless_adc_bits(128, 1, 2), 9);
         assert_eq!(lossless_adc_bits(1, 1, 1), 1);
+    }
+
+    /// 22 nm, low power, 5 bits, 100 kΩ, 0.55 V: 7.859 µW, 0.04716 pJ.
+    #[test]
+    fn successive_approximation_by_hand() {
+        let table = SarTable {
+            per_bit_uw: 0.538,
+            fixed_uw: 4.3753,
+            column_w: 0.072_341,
+            exponent: -2.303,
+            column_ohm: 100e3,
+            read_v: 0.55,
+        };
+        assert!((table.conversion_pj(5.0) - 0.047_16).abs() < 1e-5);
     }
 
     #[test]

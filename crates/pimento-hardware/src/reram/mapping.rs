@@ -2,17 +2,22 @@
 
 use crate::{
     design::{ChipDesign, Readout},
-    reram::adc::readable_rows,
+    reram::{
+        adc::readable_rows,
+        preset::ReramPreset,
+        tables::{Signs, Slices},
+    },
 };
 
-/// A matrix on crossbars: its bit slices side by side in the same crossbars, as ISAAC maps them.
+/// A matrix on crossbars; with two crossbars per weight's sign, a pair counts as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CrossbarMapping {
-    /// Cells that hold one weight: ⌈weight bits / cell bits⌉, offset encoding.
+    /// Cells that hold the magnitude of one weight: ⌈weight bits / cell bits⌉ with an offset, one bit
+    /// less with a pair of cells.
     pub slices: u32,
-    /// Crossbars one below the other: ⌈rows / crossbar rows⌉.
+    /// Crossbars one below the other: ⌈rows / rows of a crossbar⌉.
     pub row_blocks: u32,
-    /// Crossbars side by side: ⌈cols · slices / crossbar cols⌉.
+    /// Crossbars side by side: ⌈cols · slices / columns of a crossbar⌉, or ⌈cols / columns⌉ · slices.
     pub col_blocks: u32,
     /// Reads per input vector and crossbar column: input slices times row groups, for the fullest
     /// crossbar.
@@ -23,6 +28,10 @@ pub struct CrossbarMapping {
     pub rows_at_once: u32,
     /// Row groups of all row blocks together.
     pub row_groups: u32,
+    /// Weight rows of the fullest crossbar.
+    pub fullest_rows: u32,
+    /// Columns of slices of the fullest crossbar.
+    pub fullest_cols: u32,
 }
 
 impl CrossbarMapping {
@@ -30,11 +39,149 @@ impl CrossbarMapping {
     pub fn crossbars(&self) -> u32 {
         self.row_blocks * self.col_blocks
     }
+
+    /// Row groups of the fullest crossbar.
+    pub fn fullest_groups(&self) -> u32 {
+        self.reads / self.passes
+    }
 }
 
-/// Maps a matrix of `rows` × `cols`. `lossless_bits` is the resolution that the converters have
-/// for sums; where it does not reach for all rows of a crossbar they are read as the chip's readout
-/// says. Absent if the converters cannot read even one row without loss and shall.
+/// What a crossbar offers to matrices.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout {
+    /// Inputs.
+    rows: u32,
+    /// Columns of slices.
+    cols: u32,
+    cell_bits: u8,
+    dac_bits: u8,
+    signs: Signs,
+    slices: Slices,
+    signed_inputs: bool,
+    rows_at_once: u32,
+}
+
+impl Layout {
+    /// The crossbars of a chip whose converters resolve sums of `lossless_bits`. Absent if they shall
+    /// not lose anything and cannot read even one row.
+    pub(crate) fn new(preset: &ReramPreset, chip: &ChipDesign, lossless_bits: u32) -> Option<Self> {
+        let plain = Self::with_offset(chip, lossless_bits)?;
+        let signs = preset.encoding.signs;
+        let (rows, cols) = match signs {
+            Signs::PairOfRows => (plain.rows / 2, plain.cols),
+            Signs::PairOfColumns => (plain.rows, plain.cols / 2),
+            Signs::Offset | Signs::PairOfCrossbars => (plain.rows, plain.cols),
+        };
+        let drivers = preset.dac.per_crossbar.map_or(u32::MAX, u32::from);
+        Some(Self {
+            rows: rows.max(1),
+            cols: cols.max(1),
+            signs,
+            slices: preset.encoding.slices,
+            signed_inputs: preset.dac.signed_inputs,
+            rows_at_once: plain.rows_at_once.min(drivers),
+            ..plain
+        })
+    }
+
+    /// Weights with an offset, their slices side by side, a driver for each row.
+    fn with_offset(chip: &ChipDesign, lossless_bits: u32) -> Option<Self> {
+        let rows = u32::from(chip.crossbar_rows);
+        let (dac_bits, cell_bits) = (chip.dac_bits, chip.cell_bits);
+        let rows_at_once = match chip.readout {
+            Readout::RowGroups => readable_rows(lossless_bits, dac_bits, cell_bits).min(rows),
+            Readout::AllRows => rows,
+        };
+        (rows_at_once > 0).then_some(Self {
+            rows,
+            cols: u32::from(chip.crossbar_cols),
+            cell_bits,
+            dac_bits,
+            signs: Signs::Offset,
+            slices: Slices::Adjacent,
+            signed_inputs: false,
+            rows_at_once,
+        })
+    }
+
+    /// Crossbars that make up one of the mapping's.
+    pub(crate) fn twins(&self) -> u32 {
+        match self.signs {
+            Signs::PairOfCrossbars => 2,
+            Signs::Offset | Signs::PairOfColumns | Signs::PairOfRows => 1,
+        }
+    }
+
+    /// Cells of a slice of a weight.
+    pub(crate) fn cells_per_slice(&self) -> u32 {
+        match self.signs {
+            Signs::Offset => 1,
+            Signs::PairOfColumns | Signs::PairOfRows | Signs::PairOfCrossbars => 2,
+        }
+    }
+
+    /// Word lines that an input drives.
+    pub(crate) fn lines_per_row(&self) -> u32 {
+        match self.signs {
+            Signs::PairOfRows => 2,
+            Signs::Offset | Signs::PairOfColumns | Signs::PairOfCrossbars => 1,
+        }
+    }
+
+    /// Inputs and columns of slices of a crossbar.
+    pub(crate) fn sides(&self) -> (u32, u32) {
+        (self.rows, self.cols)
+    }
+
+    /// Maps a matrix.
+    pub(crate) fn map(
+        &self,
+        rows: u32,
+        cols: u32,
+        weight_bits: u8,
+        activation_bits: u8,
+    ) -> CrossbarMapping {
+        let magnitude_bits = match self.signs {
+            Signs::Offset => weight_bits,
+            _ => weight_bits.saturating_sub(1).max(1),
+        };
+        let input_bits = if self.signed_inputs {
+            activation_bits.saturating_sub(1).max(1)
+        } else {
+            activation_bits
+        };
+        let slices = u32::from(magnitude_bits.div_ceil(self.cell_bits));
+        let passes = u32::from(input_bits.div_ceil(self.dac_bits));
+        let row_blocks = rows.div_ceil(self.rows);
+        let last = rows - (row_blocks - 1) * self.rows;
+        let fullest_rows = rows.min(self.rows);
+        let fullest_groups = fullest_rows.div_ceil(self.rows_at_once);
+        let (col_blocks, fullest_cols) = match self.slices {
+            Slices::Adjacent => (
+                (cols * slices).div_ceil(self.cols),
+                (cols * slices).min(self.cols),
+            ),
+            Slices::OwnCrossbar => (cols.div_ceil(self.cols) * slices, cols.min(self.cols)),
+        };
+        CrossbarMapping {
+            slices,
+            row_blocks,
+            col_blocks,
+            reads: passes * fullest_groups,
+            passes,
+            rows_at_once: self.rows_at_once,
+            row_groups: (row_blocks - 1) * self.rows.div_ceil(self.rows_at_once)
+                + last.div_ceil(self.rows_at_once),
+            fullest_rows,
+            fullest_cols,
+        }
+    }
+}
+
+/// Maps a matrix of `rows` × `cols` as ISAAC does: weights with an offset, their slices side by side.
+/// `lossless_bits` is the resolution that the converters have for sums; where it does not reach for
+/// all rows of a crossbar they are read as the chip's readout says. Absent if the converters cannot
+/// read even one row without loss and shall.
 pub fn map_matrix(
     rows: u32,
     cols: u32,
@@ -43,26 +190,6 @@ pub fn map_matrix(
     chip: &ChipDesign,
     lossless_bits: u32,
 ) -> Option<CrossbarMapping> {
-    let side = u32::from(chip.crossbar_rows);
-    let at_once = match chip.readout {
-        Readout::RowGroups => readable_rows(lossless_bits, chip.dac_bits, chip.cell_bits).min(side),
-        Readout::AllRows => side,
-    };
-    if at_once == 0 {
-        return None;
-    }
-    let slices = u32::from(weight_bits.div_ceil(chip.cell_bits));
-    let passes = u32::from(activation_bits.div_ceil(chip.dac_bits));
-    let row_blocks = rows.div_ceil(side);
-    let last = rows - (row_blocks - 1) * side;
-    let fullest = rows.min(side).div_ceil(at_once);
-    Some(CrossbarMapping {
-        slices,
-        row_blocks,
-        col_blocks: (cols * slices).div_ceil(u32::from(chip.crossbar_cols)),
-        reads: passes * fullest,
-        passes,
-        rows_at_once: at_once,
-        row_groups: (row_blocks - 1) * side.div_ceil(at_once) + last.div_ceil(at_once),
-    })
+    let layout = Layout::with_offset(chip, lossless_bits)?;
+    Some(layout.map(rows, cols, weight_bits, activation_bits))
 }

@@ -1,11 +1,43 @@
 //! A chip's component table.
 
-use std::ops::Range;
+mod check;
+mod error;
 
 use serde::Deserialize;
-use thiserror::Error;
 
-use crate::reram::adc::{AdcCost, adc_regression};
+pub use error::PresetError;
+
+use crate::{
+    design::{ChipDesign, Dynamic, Packing, Scheduling},
+    reram::{
+        adc::{AdcCost, adc_regression},
+        node::{area_factor, energy_factor},
+        tables::{
+            AdcRule, AdcTable, BusTable, ChipTable, CrossbarTable, DacTable, DigitalTable,
+            EdramTable, EncodingTable, IntegratorTable, LeakageTable, RegisterTable, RouterTable,
+            ShiftAddTable, UnitTable, WriteTable,
+        },
+    },
+};
+
+/// The built-in chips.
+const PRESETS: [(&str, &str); 6] = [
+    ("isaac", include_str!("../../presets/chips/isaac.toml")),
+    ("puma", include_str!("../../presets/chips/puma.toml")),
+    ("neurram", include_str!("../../presets/chips/neurram.toml")),
+    (
+        "mnsim-default",
+        include_str!("../../presets/chips/mnsim-default.toml"),
+    ),
+    (
+        "neurosim-22nm",
+        include_str!("../../presets/chips/neurosim-22nm.toml"),
+    ),
+    (
+        "rerec-like",
+        include_str!("../../presets/chips/rerec-like.toml"),
+    ),
+];
 
 /// The component table of a ReRAM chip: every number with its source, read from TOML.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -13,10 +45,13 @@ use crate::reram::adc::{AdcCost, adc_regression};
 pub struct ReramPreset {
     pub(crate) name: String,
     pub(crate) node_nm: f64,
+    pub(crate) chip: ChipTable,
     pub(crate) crossbar: CrossbarTable,
+    pub(crate) encoding: EncodingTable,
     pub(crate) dac: DacTable,
     pub(crate) adc: AdcTable,
-    pub(crate) encoding: EncodingTable,
+    #[serde(default)]
+    pub(crate) integrator: Option<IntegratorTable>,
     pub(crate) sample_hold: UnitTable,
     pub(crate) shift_add: ShiftAddTable,
     pub(crate) input_register: RegisterTable,
@@ -27,150 +62,9 @@ pub struct ReramPreset {
     pub(crate) tile_units: UnitTable,
     pub(crate) link: UnitTable,
     pub(crate) digital: DigitalTable,
+    #[serde(default)]
+    pub(crate) write: Option<WriteTable>,
     pub(crate) leakage: LeakageTable,
-    pub(crate) chip: ChipTable,
-}
-
-macro_rules! tables {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, PartialEq, Deserialize)]
-            #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-            pub(crate) struct $name {
-                $(pub(crate) $field: $type,)*
-                pub(crate) source: String,
-            }
-        )*
-    };
-}
-
-tables! {
-    /// A crossbar of the given sides.
-    CrossbarTable {
-        rows: u16, cols: u16, read_ns: f64, read_energy_pj: f64, power_mw: f64, area_um2: f64,
-    }
-    /// A one-bit converter of a word line.
-    DacTable { energy_pj: f64, power_mw: f64, area_um2: f64 }
-    /// The converters of bit lines.
-    AdcTable { rate_gs: f64, rule: AdcRule, power_per_energy: f64, table: Vec<AdcPoint> }
-    /// How weights are stored.
-    EncodingTable { saves_adc_bit: bool }
-    /// A unit that is only counted.
-    UnitTable { power_mw: f64, area_um2: f64 }
-    /// A shift-and-add unit for some crossbars.
-    ShiftAddTable { crossbars: u16, energy_pj: f64, power_mw: f64, area_um2: f64 }
-    /// A register for some crossbars.
-    RegisterTable { crossbars: u16, power_mw: f64, area_um2: f64 }
-    /// The buffer of a tile.
-    EdramTable {
-        access_bits: u32, access_ns: f64, energy_pj: f64, power_mw: f64, area_um2: f64,
-    }
-    /// The bus of a tile.
-    BusTable { energy_pj_per_bit: f64, power_mw: f64, area_um2: f64 }
-    /// A router for some tiles.
-    RouterTable {
-        tiles: u16, flit_bits: u32, energy_pj: f64, hop_ns: f64, power_mw: f64, area_um2: f64,
-    }
-    /// Digital lanes of a tile.
-    DigitalTable {
-        lanes_per_tile: u32, cycle_ns: f64, multiply_8bit_pj: f64, add_32bit_pj: f64,
-        sigmoid_pj: f64, exponential_pj: f64, lane_area_um2: f64,
-    }
-    /// Leakage as a share of power.
-    LeakageTable { fraction: f64 }
-    /// The published chip.
-    ChipTable { crossbars_per_pe: u16, pes_per_tile: u16, tiles: u32, data_bits: u8 }
-}
-
-/// Where the cost of a converter comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum AdcRule {
-    /// The table of the preset.
-    Table,
-    /// The regression over published converters.
-    Regression,
-}
-
-/// A converter of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct AdcPoint {
-    bits: u8,
-    energy_pj: f64,
-    area_um2: f64,
-}
-
-/// Why a text is not a preset.
-#[derive(Debug, Clone, PartialEq, Error)]
-pub enum PresetError {
-    /// Not TOML, an unknown or missing key, a value of another type.
-    #[error("{message}")]
-    Toml {
-        /// What the parser says.
-        message: String,
-        /// Where.
-        span: Option<Range<usize>>,
-    },
-    /// A table without a source.
-    #[error("`{table}.source` is empty: every number needs a source")]
-    NoSource {
-        /// The table.
-        table: &'static str,
-    },
-    /// A number that cannot be.
-    #[error("`{key}` is {value}, expected {expected}")]
-    OutOfRange {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: f64,
-        /// What is allowed.
-        expected: &'static str,
-    },
-    /// A number that must be positive is not.
-    #[error("`{key}` is {value}, expected a positive number")]
-    NotPositive {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        value: f64,
-    },
-}
-
-/// Totals of a published chip.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ChipTotals {
-    /// Power at full activity.
-    pub power_w: f64,
-    /// Area.
-    pub area_mm2: f64,
-    /// Operations per second, a multiply–accumulate counting as two, in 10¹².
-    pub peak_tops: f64,
-    /// Peak operations per joule, in 10¹².
-    pub tops_per_w: f64,
-}
-
-impl PresetError {
-    /// The table and the key that the error is about, where the parser does not know the place.
-    pub fn key(&self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::Toml { .. } => None,
-            Self::NoSource { table } => Some((table, "source")),
-            Self::OutOfRange { key, .. } | Self::NotPositive { key, .. } => {
-                Some(key.split_once('.').unwrap_or((key, "")))
-            }
-        }
-    }
-
-    /// Bytes of the text that the error is about.
-    pub fn span(&self) -> Option<Range<usize>> {
-        match self {
-            Self::Toml { span, .. } => span.clone(),
-            Self::NoSource { .. } | Self::OutOfRange { .. } | Self::NotPositive { .. } => None,
-        }
-    }
 }
 
 impl ReramPreset {
@@ -180,19 +74,40 @@ impl ReramPreset {
             message: error.message().to_owned(),
             span: error.span(),
         })?;
-        preset.check_sources()?;
-        preset.check_numbers()?;
+        preset.check()?;
         Ok(preset)
     }
 
     /// ISAAC (ISCA 2016).
     pub fn isaac() -> Self {
-        Self::parse(include_str!("../../presets/isaac.toml")).expect("a test checks the preset")
+        Self::preset("isaac").expect("built in")
+    }
+
+    /// The built-in chip of that name.
+    pub fn preset(name: &str) -> Option<Self> {
+        let text = Self::preset_text(name)?;
+        Some(Self::parse(text).expect("a test reads every preset"))
+    }
+
+    /// The table of a built-in chip, to copy and change.
+    pub fn preset_text(name: &str) -> Option<&'static str> {
+        let (_, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
+        Some(text)
+    }
+
+    /// Names of the built-in chips.
+    pub fn preset_names() -> Vec<&'static str> {
+        PRESETS.iter().map(|(name, _)| *name).collect()
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its node in nm.
+    pub fn node_nm(&self) -> f64 {
+        self.node_nm
     }
 
     /// Whether columns are stored flipped where that halves their largest sum, which saves
@@ -201,19 +116,128 @@ impl ReramPreset {
         self.encoding.saves_adc_bit
     }
 
-    /// Energy and area of one converter; absent if the table does not have these bits.
+    /// The sizes of the published chip.
+    pub fn sizes(&self) -> ChipDesign {
+        let chip = &self.chip;
+        ChipDesign {
+            crossbar_rows: chip.crossbar_rows,
+            crossbar_cols: chip.crossbar_cols,
+            cell_bits: chip.cell_bits,
+            dac_bits: chip.dac_bits,
+            adc_bits: chip.adc_bits,
+            crossbars_per_pe: chip.crossbars_per_pe,
+            pes_per_tile: chip.pes_per_tile,
+            replication: 1,
+            copy_tiles: 0,
+            readout: chip.readout,
+            packing: Packing::Off,
+            dynamic: Dynamic::Digital,
+            scheduling: Scheduling::Operators,
+        }
+    }
+
+    /// The chip at another node: CMOS by [`area_factor`] and [`energy_factor`], cells by the square of
+    /// the node. Times, currents of cells and writes stay what they are.
+    #[must_use]
+    pub fn at_node(mut self, node_nm: f64) -> Self {
+        let (area, energy) = (
+            area_factor(self.node_nm, node_nm),
+            energy_factor(self.node_nm, node_nm),
+        );
+        let shrunk = node_nm / self.node_nm;
+        self.node_nm = node_nm;
+        self.crossbar.area_um2 *= shrunk * shrunk;
+        for own in self.digital_energies() {
+            *own *= energy;
+        }
+        for own in self.digital_areas() {
+            *own *= area;
+        }
+        self
+    }
+
+    /// Energies of everything digital, and powers, which are energies per time.
+    fn digital_energies(&mut self) -> Vec<&mut f64> {
+        let mut all = vec![
+            &mut self.dac.energy_pj,
+            &mut self.dac.power_mw,
+            &mut self.sample_hold.power_mw,
+            &mut self.shift_add.energy_pj,
+            &mut self.shift_add.power_mw,
+            &mut self.input_register.power_mw,
+            &mut self.output_register.power_mw,
+            &mut self.edram.energy_pj,
+            &mut self.edram.power_mw,
+            &mut self.bus.energy_pj_per_bit,
+            &mut self.bus.power_mw,
+            &mut self.router.energy_pj,
+            &mut self.router.power_mw,
+            &mut self.tile_units.power_mw,
+            &mut self.link.power_mw,
+            &mut self.digital.multiply_8bit_pj,
+            &mut self.digital.add_32bit_pj,
+            &mut self.digital.sigmoid_pj,
+            &mut self.digital.exponential_pj,
+        ];
+        all.extend(self.adc.table.iter_mut().map(|point| &mut point.energy_pj));
+        if let Some(table) = &mut self.adc.sar {
+            all.extend([
+                &mut table.per_bit_uw,
+                &mut table.fixed_uw,
+                &mut table.column_w,
+            ]);
+        }
+        if let Some(table) = &mut self.integrator {
+            all.extend([
+                &mut table.sample_pj,
+                &mut table.integrate_pj,
+                &mut table.step_pj,
+                &mut table.shift_add_pj,
+            ]);
+        }
+        all
+    }
+
+    fn digital_areas(&mut self) -> Vec<&mut f64> {
+        let mut all = vec![
+            &mut self.crossbar.row_driver_um2,
+            &mut self.dac.area_um2,
+            &mut self.sample_hold.area_um2,
+            &mut self.shift_add.area_um2,
+            &mut self.input_register.area_um2,
+            &mut self.output_register.area_um2,
+            &mut self.edram.area_um2,
+            &mut self.bus.area_um2,
+            &mut self.router.area_um2,
+            &mut self.tile_units.area_um2,
+            &mut self.link.area_um2,
+            &mut self.digital.lane_area_um2,
+        ];
+        all.extend(self.adc.table.iter_mut().map(|point| &mut point.area_um2));
+        all
+    }
+
+    /// Energy, area and rate of one converter; absent if the table does not have these bits.
     pub(crate) fn adc(&self, bits: u8) -> Option<AdcCost> {
+        let rate_gs = self.adc.rate_gs;
+        let regression = || adc_regression(f64::from(bits), self.node_nm, rate_gs * 1e9, 1.0);
         match self.adc.rule {
             AdcRule::Table => {
                 let point = self.adc.table.iter().find(|point| point.bits == bits)?;
                 Some(AdcCost {
                     energy_pj: point.energy_pj,
                     area_um2: point.area_um2,
+                    rate_gs: point.rate_gs.unwrap_or(rate_gs),
                 })
             }
-            AdcRule::Regression => (bits >= 4).then(|| {
-                adc_regression(f64::from(bits), self.node_nm, self.adc.rate_gs * 1e9, 1.0)
-            }),
+            AdcRule::Regression => (bits >= 4).then(regression),
+            AdcRule::Sar => {
+                let table = self.adc.sar.as_ref()?;
+                (bits >= 4).then(|| AdcCost {
+                    energy_pj: table.conversion_pj(f64::from(bits)),
+                    ..regression()
+                })
+            }
         }
     }
 
@@ -226,118 +250,66 @@ impl ReramPreset {
             self.adc(bits).expect("the nearest point is in the table")
         })
     }
+}
 
-    /// Totals of the published chip at its own sizes, with 8-bit converters.
-    pub fn totals(&self) -> ChipTotals {
-        let chip = &self.chip;
-        let (pes, crossbars) = (
-            f64::from(chip.pes_per_tile),
-            f64::from(chip.crossbars_per_pe),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_sound_and_named_as_listed() {
+        for name in ReramPreset::preset_names() {
+            let preset = ReramPreset::preset(name).map(|preset| preset.name().to_owned());
+            assert_eq!(preset.as_deref(), Some(name));
+        }
+        assert!(ReramPreset::preset("tpu").is_none());
+    }
+
+    #[test]
+    fn the_same_node_changes_nothing_and_a_smaller_one_is_cheaper() {
+        let isaac = ReramPreset::isaac();
+        assert_eq!(isaac.clone().at_node(32.0), isaac);
+        let small = isaac.clone().at_node(22.0);
+        let factor = area_factor(32.0, 22.0);
+        assert!((small.edram.area_um2 - factor * 83_000.0).abs() < 1e-6);
+        assert!((small.crossbar.area_um2 - 25.0 * (22.0_f64 / 32.0).powi(2)).abs() < 1e-9);
+        let (small, large) = (small.totals(), isaac.totals());
+        assert!(small.power_w < large.power_w && small.area_mm2 < large.area_mm2);
+    }
+
+    #[test]
+    fn what_cannot_be_is_an_error_that_names_the_key() {
+        let text = ReramPreset::preset_text("isaac").expect("built in");
+        let check = |old: &str, new: &str, expected: &str| {
+            assert!(text.contains(old), "{old}");
+            let error = ReramPreset::parse(&text.replacen(old, new, 1)).expect_err("a fault");
+            assert!(error.to_string().contains(expected), "{error}");
+        };
+        check(
+            "area-um2 = 25.0",
+            "area-um2 = -25.0",
+            "`crossbar.area-um2` is -25, expected 0 or more",
         );
-        let (rows, cols) = (f64::from(self.crossbar.rows), f64::from(self.crossbar.cols));
-        let adc = self.nearest_adc(8);
-        let shift_adds = crossbars / f64::from(self.shift_add.crossbars);
-        let adc_power_mw = adc.energy_pj * self.adc.power_per_energy;
-        let pe_mw = crossbars
-            * (adc_power_mw
-                + self.crossbar.power_mw
-                + rows * self.dac.power_mw
-                + cols * self.sample_hold.power_mw)
-            + shift_adds * self.shift_add.power_mw
-            + self.input_register.power_mw
-            + self.output_register.power_mw;
-        let pe_um2 = crossbars
-            * (adc.area_um2
-                + self.crossbar.area_um2
-                + rows * self.dac.area_um2
-                + cols * self.sample_hold.area_um2)
-            + shift_adds * self.shift_add.area_um2
-            + self.input_register.area_um2
-            + self.output_register.area_um2;
-        let share = 1.0 / f64::from(self.router.tiles);
-        let tile_mw = pes * pe_mw
-            + self.edram.power_mw
-            + self.bus.power_mw
-            + share * self.router.power_mw
-            + self.tile_units.power_mw;
-        let tile_um2 = pes * pe_um2
-            + self.edram.area_um2
-            + self.bus.area_um2
-            + share * self.router.area_um2
-            + self.tile_units.area_um2;
-        let tiles = f64::from(chip.tiles);
-        let power_w = (tiles * tile_mw + self.link.power_mw) / 1e3;
-        // One read per input bit; 8 cells of 2 bits make a weight of 16 bits.
-        let weights = rows * cols / f64::from(chip.data_bits / 2);
-        let time_ns = f64::from(chip.data_bits) * self.crossbar.read_ns;
-        let peak_tops = tiles * pes * crossbars * 2.0 * weights / time_ns / 1e3;
-        ChipTotals {
-            power_w,
-            area_mm2: (tiles * tile_um2 + self.link.area_um2) / 1e6,
-            peak_tops,
-            tops_per_w: peak_tops / power_w,
-        }
-    }
-
-    fn check_sources(&self) -> Result<(), PresetError> {
-        let sources = [
-            ("crossbar", &self.crossbar.source),
-            ("dac", &self.dac.source),
-            ("adc", &self.adc.source),
-            ("encoding", &self.encoding.source),
-            ("sample-hold", &self.sample_hold.source),
-            ("shift-add", &self.shift_add.source),
-            ("input-register", &self.input_register.source),
-            ("output-register", &self.output_register.source),
-            ("edram", &self.edram.source),
-            ("bus", &self.bus.source),
-            ("router", &self.router.source),
-            ("tile-units", &self.tile_units.source),
-            ("link", &self.link.source),
-            ("digital", &self.digital.source),
-            ("leakage", &self.leakage.source),
-            ("chip", &self.chip.source),
-        ];
-        match sources.iter().find(|(_, source)| source.trim().is_empty()) {
-            Some((table, _)) => Err(PresetError::NoSource { table }),
-            None => Ok(()),
-        }
-    }
-
-    fn check_numbers(&self) -> Result<(), PresetError> {
-        let numbers = [
-            ("crossbar.rows", f64::from(self.crossbar.rows)),
-            ("crossbar.cols", f64::from(self.crossbar.cols)),
-            ("crossbar.read-ns", self.crossbar.read_ns),
-            ("crossbar.read-energy-pj", self.crossbar.read_energy_pj),
-            ("adc.rate-gs", self.adc.rate_gs),
-            ("shift-add.crossbars", f64::from(self.shift_add.crossbars)),
-            (
-                "input-register.crossbars",
-                f64::from(self.input_register.crossbars),
-            ),
-            (
-                "output-register.crossbars",
-                f64::from(self.output_register.crossbars),
-            ),
-            ("edram.access-bits", f64::from(self.edram.access_bits)),
-            ("edram.access-ns", self.edram.access_ns),
-            ("router.tiles", f64::from(self.router.tiles)),
-            ("router.flit-bits", f64::from(self.router.flit_bits)),
-            (
-                "digital.lanes-per-tile",
-                f64::from(self.digital.lanes_per_tile),
-            ),
-            ("digital.cycle-ns", self.digital.cycle_ns),
-            ("node-nm", self.node_nm),
-            ("adc.table", self.adc.table.len() as f64),
-        ];
-        match numbers
-            .into_iter()
-            .find(|(_, value)| !(value.is_finite() && *value > 0.0))
-        {
-            Some((key, value)) => Err(PresetError::NotPositive { key, value }),
-            None => Ok(()),
-        }
+        check(
+            "crossbar-rows = 128",
+            "crossbar-rows = 1024",
+            "`chip.crossbar-rows` is 1024: the inputs of a tile's 96 crossbars take 196608 bytes, but `edram.capacity-bytes` is 65536",
+        );
+        check(
+            "adc-bits = 8",
+            "adc-bits = 3",
+            "`chip.adc-bits` is 3, expected bits that `adc.table` has",
+        );
+        check(
+            "cell-bits = 2\ndac-bits = 1\nadc-bits = 8",
+            "cell-bits = 4\ndac-bits = 3\nadc-bits = 4",
+            "`chip.adc-bits` is 4, but one row of 4-bit cells driven with 3 bits needs 7",
+        );
+        check("rule = \"table\"", "rule = \"sar\"", "`adc.sar` is missing");
+        check(
+            "tiles = 168",
+            "tiles = 168\nchips = 2",
+            "unknown field `chips`",
+        );
     }
 }

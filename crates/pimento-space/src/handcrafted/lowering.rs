@@ -1,7 +1,9 @@
 //! What a handcrafted model asks of hardware. Normalisation over the batch is part of the matrix
 //! before it when a model is in use, and costs nothing.
 
-use pimento_hardware::{ElementwiseFunction, EmbeddingTable, OpKind, TableStorage, Workload};
+use pimento_hardware::{
+    ElementwiseFunction, EmbeddingTable, OpKind, Operand, TableStorage, Workload,
+};
 
 use super::{Handcrafted, Hidden, Tower, TowerMatrix};
 use crate::network::InputShape;
@@ -130,6 +132,12 @@ impl Lowering<'_> {
                     let kind = OpKind::DynamicProduct {
                         macs: (pairs * dim) as u64,
                         outputs: pairs as u32,
+                        operand: Operand {
+                            count: 1,
+                            rows: dim as u32,
+                            cols: fields as u32,
+                            vectors: fields as u32,
+                        },
                         activation_bits: BITS,
                     };
                     let products = self.workload.push(self.block, "pairs", kind, &read);
@@ -204,17 +212,29 @@ impl Lowering<'_> {
         let values = fields * width;
         let packed = self.matrix(&[state]);
         let pairs = heads * fields * fields;
-        let product = |macs: usize, outputs: usize| OpKind::DynamicProduct {
-            macs: macs as u64,
+        let keys = Operand {
+            count: heads as u32,
+            rows: (width / heads) as u32,
+            cols: fields as u32,
+            vectors: fields as u32,
+        };
+        let product = |operand: Operand, outputs: usize| OpKind::DynamicProduct {
+            macs: (fields * values) as u64,
             outputs: outputs as u32,
+            operand,
             activation_bits: BITS,
         };
-        let kind = product(fields * values, pairs);
+        let kind = product(keys, pairs);
         let scores = self
             .workload
             .push(self.block, "attn.scores", kind, &[packed]);
         let weights = self.elementwise("attn.softmax", Softmax, pairs, &[scores]);
-        let kind = product(fields * values, values);
+        let read_values = Operand {
+            rows: keys.cols,
+            cols: keys.rows,
+            ..keys
+        };
+        let kind = product(read_values, values);
         let context = self
             .workload
             .push(self.block, "attn.context", kind, &[weights, packed]);

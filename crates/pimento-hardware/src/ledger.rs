@@ -1,0 +1,137 @@
+//! Where charges of energy and area go: into sums, or into an explanation of the sums.
+//!
+//! Every charge is one number of a table times a count, and the count is the product of named
+//! factors. Sums and explanations are made by the same charges, so that they cannot disagree.
+
+use serde::Serialize;
+
+use crate::component::{ByComponent, Component};
+
+/// A number of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct UnitCost {
+    /// Its table and key, for example `adc.energy-pj`.
+    pub key: &'static str,
+    /// Its value, in the unit of the charge.
+    pub value: f64,
+}
+
+/// A factor of a count.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Factor {
+    /// What it counts.
+    pub name: &'static str,
+    /// How many.
+    pub value: f64,
+}
+
+/// Takes charges.
+pub(crate) trait Ledger {
+    /// What follows is caused by this operator, or by none.
+    fn begin(&mut self, _op: Option<usize>) {}
+
+    /// Charges `unit` times the product of `factors` to a component.
+    fn charge(&mut self, component: Component, unit: UnitCost, factors: &[Factor]);
+
+    /// All charges so far.
+    fn total(&self) -> f64;
+}
+
+/// A number of a table.
+pub(crate) const fn unit(key: &'static str, value: f64) -> UnitCost {
+    UnitCost { key, value }
+}
+
+/// A factor of a count.
+pub(crate) const fn times(name: &'static str, value: f64) -> Factor {
+    Factor { name, value }
+}
+
+#[inline]
+fn amount(unit: UnitCost, factors: &[Factor]) -> f64 {
+    factors
+        .iter()
+        .fold(unit.value, |product, factor| product * factor.value)
+}
+
+/// The sum of all charges.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Total(f64);
+
+impl Ledger for Total {
+    #[inline]
+    fn charge(&mut self, _: Component, unit: UnitCost, factors: &[Factor]) {
+        self.0 += amount(unit, factors);
+    }
+
+    fn total(&self) -> f64 {
+        self.0
+    }
+}
+
+/// Sums by component.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sums {
+    pub(crate) by_component: ByComponent,
+    total: Total,
+}
+
+impl Ledger for Sums {
+    #[inline]
+    fn charge(&mut self, component: Component, unit: UnitCost, factors: &[Factor]) {
+        self.by_component.add(component, amount(unit, factors));
+        self.total.charge(component, unit, factors);
+    }
+
+    fn total(&self) -> f64 {
+        self.total.total()
+    }
+}
+
+/// One charge.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Charge {
+    /// The operator that causes it, if one does.
+    pub op: Option<usize>,
+    /// The component that it is charged to.
+    pub component: &'static str,
+    /// What one costs.
+    pub unit: UnitCost,
+    /// How many there are: the product of these.
+    pub factors: Vec<Factor>,
+}
+
+impl Charge {
+    /// The charge.
+    pub fn amount(&self) -> f64 {
+        amount(self.unit, &self.factors)
+    }
+}
+
+/// All charges, one by one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Charges {
+    pub(crate) charges: Vec<Charge>,
+    op: Option<usize>,
+    total: Total,
+}
+
+impl Ledger for Charges {
+    fn begin(&mut self, op: Option<usize>) {
+        self.op = op;
+    }
+
+    fn charge(&mut self, component: Component, unit: UnitCost, factors: &[Factor]) {
+        self.total.charge(component, unit, factors);
+        self.charges.push(Charge {
+            op: self.op,
+            component: component.name(),
+            unit,
+            factors: factors.to_vec(),
+        });
+    }
+
+    fn total(&self) -> f64 {
+        self.total.total()
+    }
+}

@@ -1,0 +1,160 @@
+//! Work on the digital lanes of a tile.
+
+use crate::{
+    component::Component,
+    ledger::{Factor, Ledger, times, unit},
+    reram::chip::{Chip, OpWork, Stages},
+    workload::{ElementwiseFunction, OpKind},
+};
+
+/// What the lanes do for one element.
+#[derive(Debug, Clone, Copy, Default)]
+struct Recipe {
+    multiplications: f64,
+    additions: f64,
+    sigmoids: f64,
+    exponentials: f64,
+}
+
+impl Chip<'_> {
+    /// Operators on the lanes of one tile; matrices and gathers have none.
+    pub(crate) fn digital(&self, kind: &OpKind, ledger: &mut impl Ledger) -> OpWork {
+        match *kind {
+            OpKind::DynamicProduct {
+                macs,
+                outputs,
+                operand,
+                activation_bits,
+            } => {
+                let recipe = Recipe {
+                    multiplications: 1.0,
+                    ..Recipe::default()
+                };
+                let before = ledger.total();
+                // Sums of products are kept in 32 bits.
+                let sums = times("32-bit additions", macs as f64);
+                self.charge_additions(&[sums], ledger);
+                let operands = f64::from(operand.count)
+                    * f64::from(operand.rows)
+                    * (f64::from(operand.cols) + f64::from(operand.vectors));
+                let mut work = self.lanes(
+                    macs as f64,
+                    recipe,
+                    [operands, f64::from(outputs)],
+                    activation_bits,
+                    ledger,
+                );
+                work.energy_pj = ledger.total() - before;
+                work
+            }
+            OpKind::Elementwise {
+                function,
+                elements,
+                activation_bits,
+            } => {
+                let elements = f64::from(elements);
+                let values = [elements, elements];
+                self.lanes(elements, recipe(function), values, activation_bits, ledger)
+            }
+            OpKind::Normalisation {
+                vectors,
+                width,
+                activation_bits,
+            } => {
+                // Mean, deviation, square, scale, gain and shift: three additions and two products.
+                let recipe = Recipe {
+                    multiplications: 0.4,
+                    additions: 0.6,
+                    ..Recipe::default()
+                };
+                let elements = f64::from(vectors) * f64::from(width);
+                let values = [elements, elements];
+                self.lanes(5.0 * elements, recipe, values, activation_bits, ledger)
+            }
+            OpKind::StaticMvm { .. } | OpKind::EmbeddingGather { .. } => OpWork::default(),
+        }
+    }
+
+    /// `operations` on the lanes of a tile, which read and write so many values.
+    fn lanes(
+        &self,
+        operations: f64,
+        recipe: Recipe,
+        [read, written]: [f64; 2],
+        bits: u8,
+        ledger: &mut impl Ledger,
+    ) -> OpWork {
+        let before = ledger.total();
+        let table = &self.preset.digital;
+        let bytes = f64::from(bits) / 8.0;
+        if recipe.multiplications > 0.0 {
+            let squared = times("(bits / 8)²", bytes * bytes);
+            let count = times("multiplications", operations * recipe.multiplications);
+            ledger.charge(
+                Component::Digital,
+                unit("digital.multiply-8bit-pj", table.multiply_8bit_pj),
+                &[count, squared],
+            );
+        }
+        if recipe.additions > 0.0 {
+            let count = times("additions", operations * recipe.additions);
+            self.charge_additions(&[count, times("bits / 32", bytes / 4.0)], ledger);
+        }
+        if recipe.sigmoids > 0.0 {
+            ledger.charge(
+                Component::Digital,
+                unit("digital.sigmoid-pj", table.sigmoid_pj),
+                &[times("sigmoids", operations * recipe.sigmoids)],
+            );
+        }
+        if recipe.exponentials > 0.0 {
+            ledger.charge(
+                Component::Digital,
+                unit("digital.exponential-pj", table.exponential_pj),
+                &[times("exponentials", operations * recipe.exponentials)],
+            );
+        }
+        self.charge_movement((read + written) * f64::from(bits), ledger);
+        let working_ns = (operations / f64::from(table.lanes_per_tile)).ceil() * table.cycle_ns;
+        OpWork {
+            stages: Stages {
+                working_ns,
+                ..Stages::default()
+            },
+            interval_ns: working_ns,
+            energy_pj: ledger.total() - before,
+            input_bits: read * f64::from(bits),
+            ..OpWork::default()
+        }
+    }
+
+    fn charge_additions(&self, factors: &[Factor], ledger: &mut impl Ledger) {
+        let addition = unit("digital.add-32bit-pj", self.preset.digital.add_32bit_pj);
+        ledger.charge(Component::Digital, addition, factors);
+    }
+}
+
+fn recipe(function: ElementwiseFunction) -> Recipe {
+    let none = Recipe::default();
+    match function {
+        // A comparison is a subtraction whose sign is kept.
+        ElementwiseFunction::Relu | ElementwiseFunction::Add => Recipe {
+            additions: 1.0,
+            ..none
+        },
+        ElementwiseFunction::Multiply => Recipe {
+            multiplications: 1.0,
+            ..none
+        },
+        ElementwiseFunction::Sigmoid => Recipe {
+            sigmoids: 1.0,
+            ..none
+        },
+        ElementwiseFunction::Softmax => Recipe {
+            exponentials: 1.0,
+            multiplications: 1.0,
+            additions: 1.0,
+            ..none
+        },
+    }
+}

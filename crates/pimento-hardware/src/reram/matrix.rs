@@ -1,0 +1,263 @@
+//! Products with matrices that lie on crossbars.
+
+use crate::{
+    component::Component,
+    ledger::{Ledger, times, unit},
+    reram::{
+        chip::{Chip, OpWork, Stages},
+        mapping::CrossbarMapping,
+    },
+};
+
+/// Matrices of the same sizes, and the vectors that each of them is multiplied with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Matrix {
+    pub(super) count: u32,
+    pub(super) rows: u32,
+    pub(super) cols: u32,
+    pub(super) vectors: u32,
+    pub(super) weight_bits: u8,
+    pub(super) activation_bits: u8,
+    pub(super) copies: u32,
+}
+
+impl Matrix {
+    fn all_vectors(&self) -> f64 {
+        f64::from(self.count) * f64::from(self.vectors)
+    }
+
+    fn cells(&self, mapping: &CrossbarMapping) -> f64 {
+        f64::from(self.count)
+            * f64::from(self.rows)
+            * f64::from(self.cols)
+            * f64::from(mapping.slices)
+    }
+}
+
+impl Chip<'_> {
+    /// Products with matrices that are in the cells.
+    pub(super) fn matrix(&self, matrix: &Matrix, ledger: &mut impl Ledger) -> OpWork {
+        let Some(layout) = self.layout else {
+            return OpWork {
+                violation: self.missing_bits(),
+                ..OpWork::default()
+            };
+        };
+        let before = ledger.total();
+        let bits = (matrix.weight_bits, matrix.activation_bits);
+        let mapping = layout.map(matrix.rows, matrix.cols, bits.0, bits.1);
+        let of_one = mapping.crossbars() * layout.twins();
+        let crossbars = matrix.copies * matrix.count * of_one;
+        let turns = f64::from(matrix.vectors.div_ceil(matrix.copies));
+        let (stages, busy_ns) = self.stages(matrix, &mapping, turns);
+        self.charge_reads(matrix, &mapping, ledger);
+        self.charge_registers(f64::from(crossbars), busy_ns, ledger);
+        let values = matrix.all_vectors() * (f64::from(matrix.rows) + f64::from(matrix.cols));
+        self.charge_movement(f64::from(matrix.activation_bits) * values, ledger);
+        let cells =
+            matrix.cells(&mapping) * f64::from(layout.cells_per_slice()) * f64::from(matrix.copies);
+        let (rows, cols) = self.sides();
+        OpWork {
+            stages,
+            interval_ns: busy_ns,
+            energy_pj: ledger.total() - before,
+            input_bits: f64::from(matrix.activation_bits)
+                * matrix.all_vectors()
+                * f64::from(matrix.rows),
+            crossbars,
+            shelf: (crossbars == layout.twins())
+                .then_some((mapping.fullest_rows, mapping.fullest_cols)),
+            utilisation: cells / (f64::from(crossbars) * rows * cols),
+            writes: false,
+            violation: 0.0,
+        }
+    }
+
+    /// Products with operands that are written into cells before.
+    pub(super) fn written_matrix(&self, matrix: &Matrix, ledger: &mut impl Ledger) -> OpWork {
+        let Some(table) = &self.preset.write else {
+            return OpWork {
+                violation: 1.0,
+                ..OpWork::default()
+            };
+        };
+        let before = ledger.total();
+        let mut work = self.matrix(matrix, ledger);
+        let Some(layout) = self.layout else {
+            return work;
+        };
+        let bits = (matrix.weight_bits, matrix.activation_bits);
+        let mapping = layout.map(matrix.rows, matrix.cols, bits.0, bits.1);
+        let cells = matrix.cells(&mapping) * f64::from(layout.cells_per_slice());
+        ledger.charge(
+            Component::Crossbar,
+            unit("write.cell-pj", table.cell_pj),
+            &[times("cells", cells), times("pulses", table.pulses)],
+        );
+        let values = f64::from(matrix.count) * f64::from(matrix.rows) * f64::from(matrix.cols);
+        let written_bits = f64::from(matrix.activation_bits) * values;
+        self.charge_movement(written_bits, ledger);
+        work.stages.write_ns = f64::from(mapping.fullest_rows * layout.lines_per_row())
+            * table.pulses
+            * table.pulse_ns;
+        work.interval_ns += work.stages.write_ns;
+        work.energy_pj = ledger.total() - before;
+        work.input_bits += written_bits;
+        work.shelf = None;
+        work.writes = true;
+        work
+    }
+
+    /// Operations of a full crossbar for one input vector, and their time; charges its reads.
+    pub(super) fn full_crossbar(
+        &self,
+        weight_bits: u8,
+        activation_bits: u8,
+        ledger: &mut impl Ledger,
+    ) -> Option<(f64, f64)> {
+        let layout = self.layout?;
+        let (rows, cols) = layout.sides();
+        let slices = layout.map(1, 1, weight_bits, activation_bits).slices;
+        let matrix = Matrix {
+            count: 1,
+            rows,
+            cols: (cols / slices).max(1),
+            vectors: 1,
+            weight_bits,
+            activation_bits,
+            copies: 1,
+        };
+        let mapping = layout.map(matrix.rows, matrix.cols, weight_bits, activation_bits);
+        self.charge_reads(&matrix, &mapping, ledger);
+        let (vector_ns, _) = self.converters.vector_ns(&mapping);
+        let macs = f64::from(matrix.rows) * f64::from(matrix.cols);
+        Some((2.0 * macs, vector_ns))
+    }
+
+    /// The stages of `turns` input vectors, one after another, and how long crossbars are busy.
+    fn stages(&self, matrix: &Matrix, mapping: &CrossbarMapping, turns: f64) -> (Stages, f64) {
+        let (vector_ns, fill_ns) = self.converters.vector_ns(mapping);
+        let levels = f64::from(32 - (mapping.row_blocks - 1).leading_zeros());
+        let table = &self.preset.edram;
+        let bits = u64::from(matrix.rows) * u64::from(matrix.activation_bits);
+        let accesses = bits.div_ceil(u64::from(table.access_bits)) as f64;
+        let stages = Stages {
+            transfer_ns: accesses * table.access_ns,
+            write_ns: 0.0,
+            working_ns: turns * vector_ns,
+            fill_ns,
+            reduction_ns: levels * self.preset.digital.cycle_ns,
+        };
+        (stages, stages.working_ns)
+    }
+
+    fn charge_reads(&self, matrix: &Matrix, mapping: &CrossbarMapping, ledger: &mut impl Ledger) {
+        let preset = self.preset;
+        let vectors = times("vectors", matrix.all_vectors());
+        let passes = times("passes", f64::from(mapping.passes));
+        let columns = f64::from(matrix.cols) * f64::from(mapping.slices);
+        let active = self
+            .converters
+            .activities(mapping, f64::from(matrix.rows), columns);
+        let [drives, per_row] = active.drives;
+        ledger.charge(
+            Component::Dac,
+            unit("dac.energy-pj", preset.dac.energy_pj),
+            &[self.dac_scale(), vectors, passes, drives, per_row],
+        );
+        let all = f64::from(preset.crossbar.rows) * f64::from(preset.crossbar.cols);
+        let [rows, cells] = active.cells;
+        let read_ns = times("ns of a read", self.converters.read_ns);
+        let pulse_ns = times("ns of a pulse", self.converters.pulse_ns);
+        let twins = times("crossbars of a pair", f64::from(self.twins()));
+        ledger.charge(
+            Component::Crossbar,
+            unit("crossbar.power-mw / cells", preset.crossbar.power_mw / all),
+            &[pulse_ns, twins, vectors, passes, rows, cells],
+        );
+        if self.charge_integration(matrix, mapping, ledger) {
+            return;
+        }
+        let [conversions, groups] = active.conversions;
+        let counts = [vectors, passes, conversions, groups];
+        ledger.charge(
+            Component::Adc,
+            unit("adc.energy-pj", self.adc.energy_pj),
+            &counts,
+        );
+        let shift_pj = unit("shift-add.energy-pj", preset.shift_add.energy_pj);
+        ledger.charge(Component::ShiftAdd, shift_pj, &counts);
+        let hold_mw = unit("sample-hold.power-mw", preset.sample_hold.power_mw);
+        let held = [read_ns, vectors, passes, conversions, groups];
+        ledger.charge(Component::SampleHold, hold_mw, &held);
+    }
+
+    /// Charges neurons that integrate; false if the chip has none.
+    fn charge_integration(
+        &self,
+        matrix: &Matrix,
+        mapping: &CrossbarMapping,
+        ledger: &mut impl Ledger,
+    ) -> bool {
+        let Some((table, phases)) = self.converters.phases(mapping) else {
+            return false;
+        };
+        let vectors = times("vectors", matrix.all_vectors());
+        let columns = f64::from(matrix.cols) * f64::from(mapping.slices);
+        let neurons = times("neurons", columns * f64::from(mapping.row_blocks));
+        let mut charge = |component, key, pj, name, count| {
+            ledger.charge(
+                component,
+                unit(key, pj),
+                &[vectors, neurons, times(name, count)],
+            );
+        };
+        let inputs = f64::from(mapping.passes);
+        charge(
+            Component::SampleHold,
+            "integrator.sample-pj",
+            table.sample_pj,
+            "input bits",
+            inputs,
+        );
+        let (integrations, conversions) = (phases.integrations, phases.conversions);
+        charge(
+            Component::Adc,
+            "integrator.integrate-pj",
+            table.integrate_pj,
+            "steps of integration",
+            integrations,
+        );
+        charge(
+            Component::Adc,
+            "integrator.step-pj",
+            table.step_pj,
+            "steps of conversion",
+            conversions,
+        );
+        charge(
+            Component::ShiftAdd,
+            "integrator.shift-add-pj",
+            table.shift_add_pj,
+            "steps of conversion",
+            conversions,
+        );
+        true
+    }
+
+    /// Registers hold the inputs and outputs of crossbars while they work.
+    fn charge_registers(&self, crossbars: f64, busy_ns: f64, ledger: &mut impl Ledger) {
+        let (input_mw, output_mw) = self.register_mw();
+        let counts = [times("crossbars", crossbars), times("ns", busy_ns)];
+        ledger.charge(
+            Component::Registers,
+            unit("input-register.power-mw / crossbars", input_mw),
+            &counts,
+        );
+        ledger.charge(
+            Component::Registers,
+            unit("output-register.power-mw / crossbars", output_mw),
+            &counts,
+        );
+    }
+}

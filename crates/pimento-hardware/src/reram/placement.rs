@@ -1,0 +1,256 @@
+//! Where matrices lie on the chip.
+//!
+//! Crossbars are numbered through: processing element after processing element, tile after tile, in
+//! the order of the operators. Routers, one for some tiles, form a mesh of the published chip's width
+//! through which the numbers run to and fro, so that neighbours in the order are neighbours on the
+//! chip.
+
+use crate::{
+    design::{ChipDesign, Packing},
+    reram::{chip::OpWork, preset::ReramPreset},
+};
+
+/// The crossbars of one operator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Site {
+    /// The first one.
+    pub(crate) first_crossbar: u32,
+    /// How many.
+    pub(crate) crossbars: u32,
+    /// The shared crossbar that it lies in.
+    pub(crate) shared: Option<u32>,
+}
+
+/// The crossbars of all operators.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Placement {
+    /// By operator; those without crossbars have an empty site.
+    pub(crate) sites: Vec<Site>,
+    /// Processing elements that hold something.
+    pub(crate) pes: u32,
+    /// Shared crossbars.
+    pub(crate) shared: u32,
+}
+
+/// A crossbar that matrices share: shelves one above the other, matrices side by side on each.
+#[derive(Debug, Clone, Copy)]
+struct Shared {
+    crossbar: u32,
+    free_rows: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Shelf {
+    shared: u32,
+    rows: u32,
+    free_cols: u32,
+}
+
+impl Placement {
+    /// Places the operators in their order. Crossbars have `sides` inputs and columns of slices, and
+    /// `twins` make up one.
+    pub(crate) fn new(
+        design: &ChipDesign,
+        works: &[OpWork],
+        sides: (u32, u32),
+        twins: u32,
+    ) -> Self {
+        match design.packing {
+            Packing::Off => Self::apart(design, works),
+            Packing::Shelves => Self::packed(design, works, sides, twins),
+        }
+    }
+
+    fn apart(design: &ChipDesign, works: &[OpWork]) -> Self {
+        let per_pe = u32::from(design.crossbars_per_pe);
+        let mut pes = 0;
+        let sites = works
+            .iter()
+            .map(|work| {
+                let first_crossbar = pes * per_pe;
+                pes += work.crossbars.div_ceil(per_pe);
+                Site {
+                    first_crossbar,
+                    crossbars: work.crossbars,
+                    shared: None,
+                }
+            })
+            .collect();
+        Self {
+            sites,
+            pes,
+            shared: 0,
+        }
+    }
+
+    fn packed(design: &ChipDesign, works: &[OpWork], sides: (u32, u32), twins: u32) -> Self {
+        let mut next = 0;
+        let (mut shelves, mut shared): (Vec<Shelf>, Vec<Shared>) = (Vec::new(), Vec::new());
+        let sites = works
+            .iter()
+            .map(|work| {
+                let mut take = |crossbars: u32| {
+                    next += crossbars;
+                    next - crossbars
+                };
+                let number = work
+                    .shelf
+                    .map(|size| find_shelf(&mut shelves, &mut shared, size, sides, || take(twins)));
+                let first_crossbar = match number {
+                    Some(number) => shared[number as usize].crossbar,
+                    None => take(work.crossbars),
+                };
+                Site {
+                    first_crossbar,
+                    crossbars: work.crossbars,
+                    shared: number,
+                }
+            })
+            .collect();
+        Self {
+            sites,
+            pes: next.div_ceil(u32::from(design.crossbars_per_pe)),
+            shared: shared.len() as u32,
+        }
+    }
+}
+
+/// The shared crossbar with the first shelf that has room, or the first one with room for a shelf.
+fn find_shelf(
+    shelves: &mut Vec<Shelf>,
+    shared: &mut Vec<Shared>,
+    (rows, cols): (u32, u32),
+    sides: (u32, u32),
+    open: impl FnOnce() -> u32,
+) -> u32 {
+    let mut known = shelves.iter_mut();
+    if let Some(shelf) = known.find(|shelf| shelf.rows >= rows && shelf.free_cols >= cols) {
+        shelf.free_cols -= cols;
+        return shelf.shared;
+    }
+    let place = shared.iter().position(|one| one.free_rows >= rows);
+    let number = place.unwrap_or_else(|| {
+        shared.push(Shared {
+            crossbar: open(),
+            free_rows: sides.0,
+        });
+        shared.len() - 1
+    });
+    shared[number].free_rows -= rows;
+    shelves.push(Shelf {
+        shared: number as u32,
+        rows,
+        free_cols: sides.1 - cols,
+    });
+    number as u32
+}
+
+/// The mesh of routers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mesh {
+    crossbars_per_tile: u32,
+    tiles_per_router: u32,
+    width: u32,
+}
+
+impl Mesh {
+    pub(crate) fn new(preset: &ReramPreset, design: &ChipDesign) -> Self {
+        let tiles_per_router = u32::from(preset.router.tiles);
+        let routers = preset.chip.tiles.div_ceil(tiles_per_router);
+        Self {
+            crossbars_per_tile: u32::from(design.crossbars_per_pe) * u32::from(design.pes_per_tile),
+            tiles_per_router,
+            width: f64::from(routers).sqrt().ceil() as u32,
+        }
+    }
+
+    /// The tile of a crossbar.
+    pub(crate) fn tile(&self, crossbar: u32) -> u32 {
+        crossbar / self.crossbars_per_tile
+    }
+
+    /// Column and row of a tile's router.
+    pub(crate) fn router(&self, tile: u32) -> (u32, u32) {
+        let router = tile / self.tiles_per_router;
+        let (row, col) = (router / self.width, router % self.width);
+        let col = if row.is_multiple_of(2) {
+            col
+        } else {
+            self.width - 1 - col
+        };
+        (col, row)
+    }
+
+    /// Routers that data pass from a tile to another one, both ends included; none within a tile.
+    pub(crate) fn hops(&self, from: u32, to: u32) -> u32 {
+        if from == to {
+            return 0;
+        }
+        let (from, to) = (self.router(from), self.router(to));
+        from.0.abs_diff(to.0) + from.1.abs_diff(to.1) + 1
+    }
+
+    /// Routers from the memory's port, which is beside the first one, to a tile.
+    pub(crate) fn hops_from_memory(&self, to: u32) -> u32 {
+        let (col, row) = self.router(to);
+        col + row + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(crossbars: u32, shelf: Option<(u32, u32)>) -> OpWork {
+        OpWork {
+            crossbars,
+            shelf,
+            ..OpWork::default()
+        }
+    }
+
+    #[test]
+    fn matrices_apart_begin_with_a_processing_element() {
+        let design = ReramPreset::isaac().sizes();
+        let works = [work(9, None), work(0, None), work(1, Some((4, 4)))];
+        let placement = Placement::new(&design, &works, (128, 128), 1);
+        let firsts: Vec<u32> = placement
+            .sites
+            .iter()
+            .map(|site| site.first_crossbar)
+            .collect();
+        assert_eq!((firsts, placement.pes), (vec![0, 16, 16], 3));
+    }
+
+    /// 64 × 100 opens a shelf; 64 × 28 fits beside it, 64 × 29 needs the next one, 1 × 1 lies behind
+    /// that, and 65 × 1 finds no shelf and no room for one.
+    #[test]
+    fn small_matrices_lie_on_shelves() {
+        let mut design = ReramPreset::isaac().sizes();
+        design.packing = Packing::Shelves;
+        let sizes = [(64, 100), (64, 28), (64, 29), (1, 1), (65, 1)];
+        let mut works: Vec<OpWork> = sizes.iter().map(|&size| work(1, Some(size))).collect();
+        works.insert(1, work(3, None));
+        let placement = Placement::new(&design, &works, (128, 128), 1);
+        let shared: Vec<_> = placement.sites.iter().map(|site| site.shared).collect();
+        let expected = [Some(0), None, Some(0), Some(0), Some(0), Some(1)];
+        assert_eq!(shared, expected);
+        assert_eq!(placement.sites[5].first_crossbar, 4);
+        assert_eq!((placement.pes, placement.shared), (1, 2));
+    }
+
+    #[test]
+    fn neighbours_in_the_order_are_neighbours_on_the_mesh() {
+        let preset = ReramPreset::isaac();
+        let mesh = Mesh::new(&preset, &preset.sizes());
+        assert_eq!((mesh.width, mesh.tile(96)), (7, 1));
+        assert_eq!(
+            (mesh.hops(0, 0), mesh.hops(0, 3), mesh.hops(3, 4)),
+            (0, 1, 2)
+        );
+        for router in 0..60 {
+            assert_eq!(mesh.hops(4 * router, 4 * router + 4), 2);
+        }
+        assert_eq!(mesh.hops_from_memory(0), 1);
+    }
+}

@@ -1,0 +1,255 @@
+//! What must hold of a chip's tables.
+
+use crate::{
+    design::Readout,
+    reram::{
+        adc::{lossless_adc_bits, readable_rows},
+        preset::{PresetError, ReramPreset},
+        tables::{AdcRule, RegisterTable, UnitTable},
+    },
+};
+
+impl ReramPreset {
+    pub(super) fn check(&self) -> Result<(), PresetError> {
+        self.check_sources()?;
+        self.check_numbers()?;
+        self.check_adc()?;
+        self.check_sizes()
+    }
+
+    /// Where the numbers of a table come from, for tables that the preset has.
+    pub fn source(&self, table: &str) -> Option<&str> {
+        let sources = self.sources();
+        let (_, source) = sources.iter().find(|(name, _)| *name == table)?;
+        Some(source)
+    }
+
+    fn sources(&self) -> Vec<(&'static str, &str)> {
+        let mut sources: Vec<(&'static str, &str)> = vec![
+            ("chip", &self.chip.source),
+            ("crossbar", &self.crossbar.source),
+            ("encoding", &self.encoding.source),
+            ("dac", &self.dac.source),
+            ("adc", &self.adc.source),
+            ("sample-hold", &self.sample_hold.source),
+            ("shift-add", &self.shift_add.source),
+            ("input-register", &self.input_register.source),
+            ("output-register", &self.output_register.source),
+            ("edram", &self.edram.source),
+            ("bus", &self.bus.source),
+            ("router", &self.router.source),
+            ("tile-units", &self.tile_units.source),
+            ("link", &self.link.source),
+            ("digital", &self.digital.source),
+            ("leakage", &self.leakage.source),
+        ];
+        if let Some(table) = &self.integrator {
+            sources.push(("integrator", &table.source));
+        }
+        if let Some(table) = &self.write {
+            sources.push(("write", &table.source));
+        }
+        sources
+    }
+
+    fn check_sources(&self) -> Result<(), PresetError> {
+        let sources = self.sources();
+        match sources.iter().find(|(_, source)| source.trim().is_empty()) {
+            Some((table, _)) => Err(PresetError::NoSource { table }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_numbers(&self) -> Result<(), PresetError> {
+        let positive = self.positive_numbers();
+        let mut positive = positive.into_iter();
+        if let Some((key, value)) = positive.find(|(_, value)| !(value.is_finite() && *value > 0.0))
+        {
+            return Err(PresetError::NotPositive { key, value });
+        }
+        let costs = self.costs();
+        let mut costs = costs.into_iter();
+        match costs.find(|(_, value)| !(value.is_finite() && *value >= 0.0)) {
+            Some((key, value)) => Err(PresetError::OutOfRange {
+                key,
+                value,
+                expected: "0 or more",
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn positive_numbers(&self) -> Vec<(&'static str, f64)> {
+        let mut numbers = vec![
+            ("node-nm", self.node_nm),
+            ("chip.crossbar-rows", f64::from(self.chip.crossbar_rows)),
+            ("chip.crossbar-cols", f64::from(self.chip.crossbar_cols)),
+            ("chip.cell-bits", f64::from(self.chip.cell_bits)),
+            ("chip.dac-bits", f64::from(self.chip.dac_bits)),
+            ("chip.adc-bits", f64::from(self.chip.adc_bits)),
+            (
+                "chip.crossbars-per-pe",
+                f64::from(self.chip.crossbars_per_pe),
+            ),
+            ("chip.pes-per-tile", f64::from(self.chip.pes_per_tile)),
+            ("chip.tiles", f64::from(self.chip.tiles)),
+            ("chip.data-bits", f64::from(self.chip.data_bits)),
+            ("crossbar.rows", f64::from(self.crossbar.rows)),
+            ("crossbar.cols", f64::from(self.crossbar.cols)),
+            ("crossbar.read-ns", self.crossbar.read_ns),
+            ("adc.rate-gs", self.adc.rate_gs),
+            ("shift-add.crossbars", f64::from(self.shift_add.crossbars)),
+            (
+                "input-register.crossbars",
+                f64::from(self.input_register.crossbars),
+            ),
+            (
+                "output-register.crossbars",
+                f64::from(self.output_register.crossbars),
+            ),
+            ("edram.capacity-bytes", f64::from(self.edram.capacity_bytes)),
+            ("edram.access-bits", f64::from(self.edram.access_bits)),
+            ("edram.access-ns", self.edram.access_ns),
+            ("router.tiles", f64::from(self.router.tiles)),
+            ("router.flit-bits", f64::from(self.router.flit_bits)),
+            (
+                "digital.lanes-per-tile",
+                f64::from(self.digital.lanes_per_tile),
+            ),
+            ("digital.cycle-ns", self.digital.cycle_ns),
+        ];
+        if let Some(shared) = self.dac.per_crossbar {
+            numbers.push(("dac.per-crossbar", f64::from(shared)));
+        }
+        if let Some(table) = &self.write {
+            numbers.push(("write.pulse-ns", table.pulse_ns));
+            numbers.push(("write.pulses", table.pulses));
+            numbers.push(("write.endurance", table.endurance));
+        }
+        if let Some(table) = &self.integrator {
+            numbers.push(("integrator.bits-per-phase", f64::from(table.bits_per_phase)));
+        }
+        numbers
+    }
+
+    fn costs(&self) -> Vec<(&'static str, f64)> {
+        let unit = |power: &'static str, area: &'static str, table: &UnitTable| {
+            [(power, table.power_mw), (area, table.area_um2)]
+        };
+        let register = |power: &'static str, area: &'static str, table: &RegisterTable| {
+            [(power, table.power_mw), (area, table.area_um2)]
+        };
+        let mut costs = vec![
+            ("crossbar.power-mw", self.crossbar.power_mw),
+            ("crossbar.area-um2", self.crossbar.area_um2),
+            ("crossbar.row-driver-um2", self.crossbar.row_driver_um2),
+            ("dac.energy-pj", self.dac.energy_pj),
+            ("dac.power-mw", self.dac.power_mw),
+            ("dac.area-um2", self.dac.area_um2),
+            ("dac.drive-ns", self.dac.drive_ns),
+            (
+                "adc.power-per-energy",
+                self.adc.power_per_energy.unwrap_or_default(),
+            ),
+            ("shift-add.energy-pj", self.shift_add.energy_pj),
+            ("shift-add.power-mw", self.shift_add.power_mw),
+            ("shift-add.area-um2", self.shift_add.area_um2),
+            ("edram.energy-pj", self.edram.energy_pj),
+            ("edram.power-mw", self.edram.power_mw),
+            ("edram.area-um2", self.edram.area_um2),
+            ("bus.energy-pj-per-bit", self.bus.energy_pj_per_bit),
+            ("bus.power-mw", self.bus.power_mw),
+            ("bus.area-um2", self.bus.area_um2),
+            ("router.energy-pj", self.router.energy_pj),
+            ("router.hop-ns", self.router.hop_ns),
+            ("router.power-mw", self.router.power_mw),
+            ("router.area-um2", self.router.area_um2),
+            ("digital.multiply-8bit-pj", self.digital.multiply_8bit_pj),
+            ("digital.add-32bit-pj", self.digital.add_32bit_pj),
+            ("digital.sigmoid-pj", self.digital.sigmoid_pj),
+            ("digital.exponential-pj", self.digital.exponential_pj),
+            ("digital.lane-area-um2", self.digital.lane_area_um2),
+            ("leakage.fraction", self.leakage.fraction),
+        ];
+        let (hold, units, link) = (&self.sample_hold, &self.tile_units, &self.link);
+        costs.extend(unit("sample-hold.power-mw", "sample-hold.area-um2", hold));
+        costs.extend(unit("tile-units.power-mw", "tile-units.area-um2", units));
+        costs.extend(unit("link.power-mw", "link.area-um2", link));
+        let (input, output) = (&self.input_register, &self.output_register);
+        costs.extend(register(
+            "input-register.power-mw",
+            "input-register.area-um2",
+            input,
+        ));
+        costs.extend(register(
+            "output-register.power-mw",
+            "output-register.area-um2",
+            output,
+        ));
+        if let Some(table) = &self.write {
+            costs.push(("write.cell-pj", table.cell_pj));
+        }
+        let points = self.adc.table.iter();
+        costs.extend(points.flat_map(|point| {
+            [
+                ("adc.table", point.energy_pj),
+                ("adc.table", point.area_um2),
+            ]
+        }));
+        costs
+    }
+
+    fn check_adc(&self) -> Result<(), PresetError> {
+        match self.adc.rule {
+            AdcRule::Table if self.adc.table.is_empty() => Err(PresetError::Missing {
+                key: "adc.table",
+                reason: "`adc.rule` is \"table\"",
+            }),
+            AdcRule::Sar if self.adc.sar.is_none() => Err(PresetError::Missing {
+                key: "adc.sar",
+                reason: "`adc.rule` is \"sar\"",
+            }),
+            _ if self.adc(self.chip.adc_bits).is_none() => Err(PresetError::OutOfRange {
+                key: "chip.adc-bits",
+                value: f64::from(self.chip.adc_bits),
+                expected: "bits that `adc.table` has, or 4 and more for the other rules",
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_sizes(&self) -> Result<(), PresetError> {
+        let chip = &self.chip;
+        let (dac_bits, cell_bits) = (chip.dac_bits, chip.cell_bits);
+        for (key, bits) in [("chip.cell-bits", cell_bits), ("chip.dac-bits", dac_bits)] {
+            if bits > 8 {
+                return Err(PresetError::OutOfRange {
+                    key,
+                    value: f64::from(bits),
+                    expected: "1 to 8",
+                });
+            }
+        }
+        let lossless = u32::from(chip.adc_bits) + u32::from(self.encoding.saves_adc_bit);
+        if chip.readout == Readout::RowGroups && readable_rows(lossless, dac_bits, cell_bits) == 0 {
+            return Err(PresetError::UnreadableRow {
+                adc_bits: chip.adc_bits,
+                cell_bits,
+                dac_bits,
+                needed: lossless_adc_bits(1, dac_bits, cell_bits),
+            });
+        }
+        let crossbars = u32::from(chip.crossbars_per_pe) * u32::from(chip.pes_per_tile);
+        let values = u64::from(crossbars) * u64::from(chip.crossbar_rows);
+        let needed = (values * u64::from(chip.data_bits)).div_ceil(8);
+        if needed > u64::from(self.edram.capacity_bytes) {
+            return Err(PresetError::CrossbarBeyondTile {
+                rows: chip.crossbar_rows,
+                crossbars,
+                needed,
+                capacity: self.edram.capacity_bytes,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! What can be wrong with a preset.
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+/// Why a text is not a preset.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum PresetError {
+    /// Not TOML, an unknown or missing key, a value of another type.
+    #[error("{message}")]
+    Toml {
+        /// What the parser says.
+        message: String,
+        /// Where.
+        span: Option<Range<usize>>,
+    },
+    /// A table without a source.
+    #[error("`{table}.source` is empty: every number needs a source")]
+    NoSource {
+        /// The table.
+        table: &'static str,
+    },
+    /// A number that cannot be.
+    #[error("`{key}` is {value}, expected {expected}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: f64,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// A number that must be positive is not.
+    #[error("`{key}` is {value}, expected a positive number")]
+    NotPositive {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: f64,
+    },
+    /// A key that the choice of another one asks for.
+    #[error("`{key}` is missing: {reason}")]
+    Missing {
+        /// The key.
+        key: &'static str,
+        /// What asks for it.
+        reason: &'static str,
+    },
+    /// The converters of the published sizes cannot read what the crossbars add up.
+    #[error(
+        "`chip.adc-bits` is {adc_bits}, but one row of {cell_bits}-bit cells driven with {dac_bits} bits needs {needed}: take more bits, or `readout = \"all-rows\"`, which rounds"
+    )]
+    UnreadableRow {
+        /// Bits of the converters.
+        adc_bits: u8,
+        /// Bits of a cell.
+        cell_bits: u8,
+        /// Bits of a drive.
+        dac_bits: u8,
+        /// Bits that one row needs.
+        needed: u32,
+    },
+    /// The inputs of a tile's crossbars do not fit into its buffer.
+    #[error(
+        "`chip.crossbar-rows` is {rows}: the inputs of a tile's {crossbars} crossbars take {needed} bytes, but `edram.capacity-bytes` is {capacity}"
+    )]
+    CrossbarBeyondTile {
+        /// Rows of a crossbar.
+        rows: u16,
+        /// Crossbars of a tile.
+        crossbars: u32,
+        /// Bytes of their inputs.
+        needed: u64,
+        /// Bytes of the buffer.
+        capacity: u32,
+    },
+}
+
+impl PresetError {
+    /// The table and the key that the error is about, where the parser does not know the place.
+    pub fn key(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Toml { .. } => None,
+            Self::NoSource { table } => Some((table, "source")),
+            Self::OutOfRange { key, .. }
+            | Self::NotPositive { key, .. }
+            | Self::Missing { key, .. } => Some(key.split_once('.').unwrap_or((key, ""))),
+            Self::UnreadableRow { .. } => Some(("chip", "adc-bits")),
+            Self::CrossbarBeyondTile { .. } => Some(("chip", "crossbar-rows")),
+        }
+    }
+
+    /// Bytes of the text that the error is about.
+    pub fn span(&self) -> Option<Range<usize>> {
+        match self {
+            Self::Toml { span, .. } => span.clone(),
+            _ => None,
+        }
+    }
+}
