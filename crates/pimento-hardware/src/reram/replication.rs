@@ -111,7 +111,9 @@ mod tests {
             };
             workload.push(1, "op", kind, &[])
         };
-        (push(16), push(4), push(1));
+        for vectors in [16, 4, 1] {
+            push(vectors);
+        }
         design.replication = 16;
         assert_eq!(Chip::new(&preset, &design).copies(&workload), [16, 4, 1]);
         design.copy_tiles = 1;
