@@ -7,8 +7,8 @@ use crate::{
     dram::{DramStandard, Gather, active_surplus_mw, pim_area_um2, standby_mw},
     explanation::Explanation,
     ledger::{Charges, Ledger, Sums, Total, times, unit},
-    reram::{Chip, Mesh, OpWork, Placement, ReramPreset, Stages},
-    schedule::{Schedule, route, tiles},
+    reram::{Chip, Mesh, Node, OpWork, Placement, ReramPreset, Stages},
+    schedule::Schedule,
     workload::{OpKind, Operand, Workload},
 };
 
@@ -95,7 +95,7 @@ impl PimCostModel {
             ledger.begin(Some(index));
             match &op.kind {
                 OpKind::EmbeddingGather { .. } => self.gather(&op.kind, hardware, chip, ledger),
-                kind => chip.work(kind, copies[index], ledger),
+                kind => chip.work(kind, copies.of(index, kind), ledger),
             }
         })
         .collect()
@@ -169,17 +169,22 @@ impl PimCostModel {
         let mut works = self.works(workload, hardware, &chip, energy);
         let placement = chip.place(&works);
         let mesh = Mesh::new(&self.reram, &hardware.chip);
-        let tiles_of_ops = tiles(workload, &placement, &mesh);
-        for (index, work) in works.iter_mut().enumerate() {
-            let route = route(workload, index, &tiles_of_ops, &placement, &mesh);
-            let before = energy.total();
-            energy.begin(Some(index));
-            chip.charge_hops(work.input_bits, route.mean, energy);
-            work.energy_pj += energy.total() - before;
-            work.stages.transfer_ns += route.longest * self.reram.router.hop_ns;
-        }
+        let hop_ns = self.reram.router.hop_ns;
+        let schedule = Schedule::new(
+            workload,
+            &mut works,
+            &placement,
+            &mesh,
+            hardware.chip.scheduling,
+            |op, work, route| {
+                let before = energy.total();
+                energy.begin(Some(op));
+                chip.charge_hops(work.input_bits, route.mean, energy);
+                work.energy_pj += energy.total() - before;
+                work.stages.transfer_ns += route.longest * hop_ns;
+            },
+        );
         energy.begin(None);
-        let schedule = Schedule::new(workload, &works, &placement, hardware.chip.scheduling);
         let tiles = chip.tiles(placement.pes);
         let mut power = Total::default();
         chip.charge_power(tiles, &mut power);
@@ -200,7 +205,6 @@ impl PimCostModel {
         );
         Priced {
             tiles,
-            tiles_of_ops,
             chip_violation: chip.violation(),
             peak_power_mw: power.total(),
             static_mw: self.reram.leakage.fraction * power.total() + standby_mw,
@@ -300,7 +304,6 @@ struct Priced {
     placement: Placement,
     schedule: Schedule,
     tiles: f64,
-    tiles_of_ops: Vec<u32>,
     chip_violation: f64,
     energy_pj: f64,
     leakage_pj: f64,
@@ -322,6 +325,14 @@ impl Priced {
             busy / (all * self.schedule.latency_ns)
         } else {
             0.0
+        }
+    }
+
+    /// The tile of an operator; the first one for what is not on the chip.
+    fn tile(&self, op: usize) -> u32 {
+        match self.schedule.nodes[op] {
+            Node::MEMORY => 0,
+            node => node.tile,
         }
     }
 
@@ -358,7 +369,7 @@ impl Priced {
                     + standby_share * self.standby_pj,
                 crossbars: work.crossbars,
                 first_crossbar: site.first_crossbar,
-                tile: self.tiles_of_ops[index],
+                tile: self.tile(index),
                 utilisation: work.utilisation,
             });
         }

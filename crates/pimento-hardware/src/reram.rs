@@ -25,4 +25,4 @@ pub use preset::{PresetError, ReramPreset};
 pub use wires::Wires;
 
 pub(crate) use chip::{Chip, OpWork};
-pub(crate) use placement::{Mesh, Placement};
+pub(crate) use placement::{Mesh, Node, Placement};

@@ -6,15 +6,18 @@
 
 use crate::{
     design::Scheduling,
-    reram::{Mesh, OpWork, Placement},
+    reram::{Mesh, Node, OpWork, Placement},
     workload::{Op, OpKind, Workload},
 };
 
-/// When operators start, and how long the design takes.
+/// When and where operators run, and how long the design takes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Schedule {
     /// When every operator runs.
     pub(crate) spans: Vec<Span>,
+    /// The tile of every operator: the first one of its crossbars, or of its inputs, or the first; the
+    /// memory's port for gathers.
+    pub(crate) nodes: Vec<Node>,
     /// End of the last one.
     pub(crate) latency_ns: f64,
     /// Time between two inferences when operators work on neighbouring ones: that of the busiest
@@ -29,7 +32,8 @@ pub(crate) struct Span {
     pub(crate) end_ns: f64,
 }
 
-/// The way of an operator's inputs over the chip.
+/// The way of an operator's inputs over the chip: from the tiles of their makers or the memory's port
+/// to all tiles that it takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Route {
     /// Hops of its farthest input.
@@ -38,51 +42,69 @@ pub(crate) struct Route {
     pub(crate) mean: f64,
 }
 
+/// When the inputs of an operator are there, and how far they come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Arrival {
+    /// The operator may begin.
+    start_ns: f64,
+    /// The last vector of an input that streams is there.
+    last_vector_ns: Option<f64>,
+    farthest: u32,
+    hops: u32,
+    inputs: u32,
+}
+
 impl Schedule {
+    /// Runs the operators in their order. `transfer` is told the way of each one's inputs before it
+    /// runs, and may change its work.
     pub(crate) fn new(
         workload: &Workload,
-        works: &[OpWork],
+        works: &mut [OpWork],
         placement: &Placement,
+        mesh: &Mesh,
         scheduling: Scheduling,
+        mut transfer: impl FnMut(usize, &mut OpWork, Route),
     ) -> Self {
         let ops = workload.ops();
-        let mut spans: Vec<Span> = Vec::with_capacity(works.len());
+        let mut schedule = Self {
+            spans: Vec::with_capacity(ops.len()),
+            nodes: Vec::with_capacity(ops.len()),
+            ..Self::default()
+        };
         let mut free_at = vec![0.0_f64; placement.shared as usize];
         let mut busy = vec![0.0_f64; placement.shared as usize];
-        let (mut latency_ns, mut interval_ns) = (0.0_f64, 0.0_f64);
-        for (index, (op, work)) in ops.iter().zip(works).enumerate() {
-            let own_ns = work.stages.latency_ns();
-            let mut span = Span::default();
-            for &input in workload.inputs_of(op) {
-                let input = usize::from(input);
-                let made = spans[input];
-                if scheduling == Scheduling::Vectors && streams(&ops[input], op) {
-                    let first_ns = first_vector_ns(&ops[input], &works[input]);
-                    span.start_ns = span.start_ns.max(made.start_ns + first_ns);
-                    span.end_ns = span.end_ns.max(made.end_ns + first_vector_ns(op, work));
-                } else {
-                    span.start_ns = span.start_ns.max(made.end_ns);
-                }
-            }
-            interval_ns = interval_ns.max(work.interval_ns);
-            let shared = placement.sites[index].shared.map(|shared| shared as usize);
+        for (index, op) in ops.iter().enumerate() {
+            let node = schedule.node(workload, index, placement, mesh);
+            let arrival = schedule.arrival(workload, works, index, node, scheduling);
+            let work = &mut works[index];
+            let site = &placement.sites[index];
+            let further = match site.crossbars {
+                0 | 1 => 0,
+                all => mesh.tile(site.first_crossbar + all - 1) - node.tile,
+            };
+            transfer(index, work, arrival.route(further));
+            let mut span = Span {
+                start_ns: arrival.start_ns,
+                end_ns: arrival
+                    .last_vector_ns
+                    .map_or(0.0, |last| last + first_vector_ns(op, work)),
+            };
+            schedule.interval_ns = schedule.interval_ns.max(work.interval_ns);
+            let shared = site.shared.map(|shared| shared as usize);
             if let Some(shared) = shared {
                 span.start_ns = span.start_ns.max(free_at[shared]);
                 busy[shared] += work.interval_ns;
-                interval_ns = interval_ns.max(busy[shared]);
+                schedule.interval_ns = schedule.interval_ns.max(busy[shared]);
             }
-            span.end_ns = span.end_ns.max(span.start_ns + own_ns);
+            span.end_ns = span.end_ns.max(span.start_ns + work.stages.latency_ns());
             if let Some(shared) = shared {
                 free_at[shared] = span.end_ns;
             }
-            latency_ns = latency_ns.max(span.end_ns);
-            spans.push(span);
+            schedule.latency_ns = schedule.latency_ns.max(span.end_ns);
+            schedule.spans.push(span);
+            schedule.nodes.push(node);
         }
-        Self {
-            spans,
-            latency_ns,
-            interval_ns,
-        }
+        schedule
     }
 
     /// The operators that decide the latency, from first to last: of each one's inputs the one that
@@ -101,11 +123,66 @@ impl Schedule {
         path.reverse();
         path
     }
+
+    fn node(&self, workload: &Workload, op: usize, placement: &Placement, mesh: &Mesh) -> Node {
+        let site = &placement.sites[op];
+        if site.crossbars > 0 {
+            return mesh.node(site.first_crossbar);
+        }
+        let op = &workload.ops()[op];
+        if let OpKind::EmbeddingGather { .. } = op.kind {
+            return Node::MEMORY;
+        }
+        let first = workload.inputs_of(op).first();
+        let made_at = first.map(|&input| self.nodes[usize::from(input)]);
+        let on_chip = made_at.filter(|&node| node != Node::MEMORY);
+        on_chip.unwrap_or_else(|| mesh.node(0))
+    }
+
+    fn arrival(
+        &self,
+        workload: &Workload,
+        works: &[OpWork],
+        op: usize,
+        node: Node,
+        scheduling: Scheduling,
+    ) -> Arrival {
+        let ops = workload.ops();
+        let op = &ops[op];
+        let inputs = workload.inputs_of(op);
+        let by_vectors = scheduling == Scheduling::Vectors && op.stream.is_some();
+        let mut arrival = Arrival {
+            inputs: inputs.len() as u32,
+            ..Arrival::default()
+        };
+        for &input in inputs {
+            let input = usize::from(input);
+            let hops = node.hops_from(self.nodes[input]);
+            arrival.farthest = arrival.farthest.max(hops);
+            arrival.hops += hops;
+            let made = self.spans[input];
+            let mut ready_ns = made.end_ns;
+            if by_vectors && ops[input].stream == op.stream {
+                ready_ns = made.start_ns + first_vector_ns(&ops[input], &works[input]);
+                let last = arrival.last_vector_ns.unwrap_or(0.0).max(made.end_ns);
+                arrival.last_vector_ns = Some(last);
+            }
+            arrival.start_ns = arrival.start_ns.max(ready_ns);
+        }
+        arrival
+    }
 }
 
-/// Whether an operator can take an input vector by vector.
-fn streams(input: &Op, op: &Op) -> bool {
-    input.stream.is_some() && input.stream == op.stream
+impl Arrival {
+    fn route(&self, further: u32) -> Route {
+        if self.inputs == 0 {
+            return Route::default();
+        }
+        Route {
+            longest: f64::from(self.farthest + further),
+            mean: f64::from(self.hops) / f64::from(self.inputs) + f64::from(further),
+        }
+    }
 }
 
 /// Time until an operator that works without waiting has given its first vector.
@@ -113,55 +190,4 @@ fn first_vector_ns(op: &Op, work: &OpWork) -> f64 {
     let parts = op.stream.map_or(1, |stream| stream.parts.max(1));
     let working_ns = work.stages.working_ns;
     work.stages.latency_ns() - working_ns + working_ns / f64::from(parts)
-}
-
-/// The tile of every operator: the first one of its crossbars, or of its inputs, or the first.
-pub(crate) fn tiles(workload: &Workload, placement: &Placement, mesh: &Mesh) -> Vec<u32> {
-    let mut tiles: Vec<u32> = Vec::with_capacity(workload.ops().len());
-    for (op, site) in workload.ops().iter().zip(&placement.sites) {
-        let tile = match (site.crossbars, workload.inputs_of(op).first()) {
-            (0, Some(&input)) => tiles[usize::from(input)],
-            (0, None) => 0,
-            _ => mesh.tile(site.first_crossbar),
-        };
-        tiles.push(tile);
-    }
-    tiles
-}
-
-/// The way of an operator's inputs, which come from the tiles of their makers or from the memory's
-/// port, to all tiles that it takes.
-pub(crate) fn route(
-    workload: &Workload,
-    op: usize,
-    tiles: &[u32],
-    placement: &Placement,
-    mesh: &Mesh,
-) -> Route {
-    let ops = workload.ops();
-    let inputs = workload.inputs_of(&ops[op]);
-    if inputs.is_empty() {
-        return Route::default();
-    }
-    let (mut longest, mut sum) = (0, 0);
-    for &input in inputs {
-        let input = usize::from(input);
-        let hops = match ops[input].kind {
-            OpKind::EmbeddingGather { .. } => mesh.hops_from_memory(tiles[op]),
-            _ => mesh.hops(tiles[input], tiles[op]),
-        };
-        longest = longest.max(hops);
-        sum += hops;
-    }
-    let site = &placement.sites[op];
-    let last = mesh.tile(site.first_crossbar + site.crossbars.saturating_sub(1));
-    let further = if site.crossbars > 0 {
-        last - tiles[op]
-    } else {
-        0
-    };
-    Route {
-        longest: f64::from(longest + further),
-        mean: f64::from(sum) / inputs.len() as f64 + f64::from(further),
-    }
 }

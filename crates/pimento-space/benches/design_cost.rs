@@ -50,9 +50,32 @@ fn main() {
         let design = space.decode(&genotypes[index], input);
         black_box(model.cost(&lower(&design.network, &rows), &design.hardware));
     });
+    let designs: Vec<_> = genotypes
+        .iter()
+        .map(|genotype| space.decode(genotype, input))
+        .map(|design| (lower(&design.network, &rows), design.hardware))
+        .collect();
+    let operators: usize = designs
+        .iter()
+        .map(|(workload, _)| workload.ops().len())
+        .sum();
+    let summary_alone = median(&|index| {
+        let (workload, hardware) = &designs[index];
+        black_box(model.summary(workload, hardware));
+    });
+    let cost_alone = median(&|index| {
+        let (workload, hardware) = &designs[index];
+        black_box(model.cost(workload, hardware));
+    });
     println!("random designs of autorac (NASRec-Full), medians of {ROUNDS} rounds over {DESIGNS}");
     println!("decode                      {decode:7.2} µs");
     println!("decode, lower               {lowered:7.2} µs");
     println!("decode, lower, summary      {summary:7.2} µs");
     println!("decode, lower, full cost    {cost:7.2} µs");
+    println!("summary alone               {summary_alone:7.2} µs");
+    println!("full cost alone             {cost_alone:7.2} µs");
+    println!(
+        "operators of a design       {:7.1}",
+        operators as f64 / DESIGNS as f64
+    );
 }

@@ -32,7 +32,7 @@ pub fn lower(network: &Network, table_rows: &[u64]) -> Workload {
     let tensors = network.last_tensor() + 1;
     let mut lowering = Lowering {
         network,
-        workload: Workload::with_capacity(64),
+        workload: Workload::with_capacity(128),
         dense: vec![Vec::new(); tensors],
         sparse: vec![Vec::new(); tensors],
     };

@@ -169,8 +169,9 @@ impl Mesh {
         crossbar / self.crossbars_per_tile
     }
 
-    /// Column and row of a tile's router.
-    pub(crate) fn router(&self, tile: u32) -> (u32, u32) {
+    /// The place of a crossbar's tile.
+    pub(crate) fn node(&self, crossbar: u32) -> Node {
+        let tile = self.tile(crossbar);
         let router = tile / self.tiles_per_router;
         let (row, col) = (router / self.width, router % self.width);
         let col = if row.is_multiple_of(2) {
@@ -178,22 +179,32 @@ impl Mesh {
         } else {
             self.width - 1 - col
         };
-        (col, row)
+        Node { tile, col, row }
     }
+}
 
-    /// Routers that data pass from a tile to another one, both ends included; none within a tile.
-    pub(crate) fn hops(&self, from: u32, to: u32) -> u32 {
-        if from == to {
+/// A tile, and the column and row of its router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) tile: u32,
+    col: u32,
+    row: u32,
+}
+
+impl Node {
+    /// The memory's port, which is beside the first router.
+    pub(crate) const MEMORY: Self = Self {
+        tile: u32::MAX,
+        col: 0,
+        row: 0,
+    };
+
+    /// Routers that data pass from another place, both ends included; none within a tile.
+    pub(crate) fn hops_from(self, other: Self) -> u32 {
+        if self.tile == other.tile {
             return 0;
         }
-        let (from, to) = (self.router(from), self.router(to));
-        from.0.abs_diff(to.0) + from.1.abs_diff(to.1) + 1
-    }
-
-    /// Routers from the memory's port, which is beside the first one, to a tile.
-    pub(crate) fn hops_from_memory(&self, to: u32) -> u32 {
-        let (col, row) = self.router(to);
-        col + row + 1
+        self.col.abs_diff(other.col) + self.row.abs_diff(other.row) + 1
     }
 }
 
@@ -244,13 +255,11 @@ mod tests {
         let preset = ReramPreset::isaac();
         let mesh = Mesh::new(&preset, &preset.sizes());
         assert_eq!((mesh.width, mesh.tile(96)), (7, 1));
-        assert_eq!(
-            (mesh.hops(0, 0), mesh.hops(0, 3), mesh.hops(3, 4)),
-            (0, 1, 2)
-        );
+        let hops = |from: u32, to: u32| mesh.node(96 * to).hops_from(mesh.node(96 * from));
+        assert_eq!((hops(0, 0), hops(0, 3), hops(3, 4)), (0, 1, 2));
         for router in 0..60 {
-            assert_eq!(mesh.hops(4 * router, 4 * router + 4), 2);
+            assert_eq!(hops(4 * router, 4 * router + 4), 2);
         }
-        assert_eq!(mesh.hops_from_memory(0), 1);
+        assert_eq!(mesh.node(0).hops_from(Node::MEMORY), 1);
     }
 }

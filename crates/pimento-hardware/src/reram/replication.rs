@@ -5,6 +5,28 @@ use crate::{
     workload::{OpKind, Workload},
 };
 
+/// Copies of matrices.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Copies {
+    /// As many for each, but no more than it has vectors.
+    Uniform(u32),
+    /// By operator.
+    Each(Vec<u32>),
+}
+
+impl Copies {
+    /// Copies of an operator's matrix.
+    pub(crate) fn of(&self, op: usize, kind: &OpKind) -> u32 {
+        match (self, kind) {
+            (Self::Each(copies), _) => copies[op],
+            (Self::Uniform(most), OpKind::StaticMvm { vectors, .. }) => {
+                (*most).min((*vectors).max(1))
+            }
+            (Self::Uniform(_), _) => 1,
+        }
+    }
+}
+
 /// A matrix that may have copies.
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
@@ -21,17 +43,12 @@ impl Chip<'_> {
     /// the matrix that works longest (of equals, the smallest) gets as many more as shorten it, again
     /// and again, until `copy_tiles` tiles are full or nothing fits or helps; `replication` is the most
     /// of each.
-    pub(crate) fn copies(&self, workload: &Workload) -> Vec<u32> {
+    pub(crate) fn copies(&self, workload: &Workload) -> Copies {
         let most = u32::from(self.design.replication.max(1));
-        let ops = workload.ops().iter();
         if self.design.copy_tiles == 0 {
-            let uniform = |kind: &OpKind| match kind {
-                OpKind::StaticMvm { vectors, .. } => most.min((*vectors).max(1)),
-                _ => 1,
-            };
-            return ops.map(|op| uniform(&op.kind)).collect();
+            return Copies::Uniform(most);
         }
-        let mut copies = vec![1; ops.len()];
+        let mut copies = vec![1; workload.ops().len()];
         let mut candidates = self.candidates(workload);
         let mut budget = u32::from(self.design.copy_tiles)
             * u32::from(self.design.pes_per_tile)
@@ -57,7 +74,7 @@ impl Chip<'_> {
                 candidates.swap_remove(slowest);
             }
         }
-        copies
+        Copies::Each(copies)
     }
 
     fn candidates(&self, workload: &Workload) -> Vec<Candidate> {
@@ -89,7 +106,7 @@ impl Chip<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::reram::ReramPreset;
+    use crate::{design::ChipDesign, reram::ReramPreset};
 
     use super::*;
 
@@ -115,13 +132,19 @@ mod tests {
             push(vectors);
         }
         design.replication = 16;
-        assert_eq!(Chip::new(&preset, &design).copies(&workload), [16, 4, 1]);
+        let check = |design: &ChipDesign, expected: [u32; 3]| {
+            let copies = Chip::new(&preset, design).copies(&workload);
+            let ops = workload.ops().iter().enumerate();
+            let found: Vec<u32> = ops.map(|(index, op)| copies.of(index, &op.kind)).collect();
+            assert_eq!(found, expected);
+        };
+        check(&design, [16, 4, 1]);
         design.copy_tiles = 1;
-        assert_eq!(Chip::new(&preset, &design).copies(&workload), [16, 4, 1]);
+        check(&design, [16, 4, 1]);
         design.replication = 4;
-        assert_eq!(Chip::new(&preset, &design).copies(&workload), [4, 4, 1]);
+        check(&design, [4, 4, 1]);
         design.replication = 16;
         (design.pes_per_tile, design.crossbars_per_pe) = (1, 4);
-        assert_eq!(Chip::new(&preset, &design).copies(&workload), [4, 2, 1]);
+        check(&design, [4, 2, 1]);
     }
 }
