@@ -182,7 +182,7 @@ pub struct MemoryDesign {
     pub channels: u16,
 }
 
-/// Memory standards with a table of timing and energy.
+/// Memories of embedding tables: standards with a table of timing and energy, or the chip's crossbars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum MemoryStandard {
     /// DDR4-2400, 8 Gb ×8 devices, 64-bit ranks.
@@ -194,6 +194,24 @@ pub enum MemoryStandard {
     /// HBM2, legacy 128-bit channels.
     #[serde(rename = "hbm2")]
     Hbm2,
+    /// Crossbars of the chip itself; level and channels are ignored.
+    #[serde(rename = "reram")]
+    Reram,
+}
+
+impl MemoryDesign {
+    /// The same with everything at its first choice that is ignored.
+    #[must_use]
+    pub fn canonical(self) -> Self {
+        if self.standard == MemoryStandard::Reram {
+            return Self {
+                pim_level: PimLevel::Host,
+                channels: 1,
+                ..self
+            };
+        }
+        self
+    }
 }
 
 /// The level of the memory hierarchy whose units gather embedding rows.

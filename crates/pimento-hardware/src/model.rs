@@ -31,11 +31,12 @@ pub struct PimCostModel {
 impl PimCostModel {
     /// A model with this chip and the built-in memory standards.
     pub fn new(reram: ReramPreset) -> Self {
+        let standard = |standard| DramStandard::preset(standard).expect("a memory with a table");
         Self {
             reram,
-            ddr4_2400: DramStandard::preset(MemoryStandard::Ddr4_2400),
-            ddr4_3200: DramStandard::preset(MemoryStandard::Ddr4_3200),
-            hbm2: DramStandard::preset(MemoryStandard::Hbm2),
+            ddr4_2400: standard(MemoryStandard::Ddr4_2400),
+            ddr4_3200: standard(MemoryStandard::Ddr4_3200),
+            hbm2: standard(MemoryStandard::Hbm2),
         }
     }
 
@@ -68,16 +69,21 @@ impl PimCostModel {
     pub fn source(&self, key: &str, hardware: &Hardware) -> &str {
         let table = key.trim_start_matches('(');
         let table = table.split_once('.').map_or(table, |(table, _)| table);
-        self.reram
-            .source(table)
-            .unwrap_or(&self.standard(hardware.memory.standard).source)
+        let of_memory = || {
+            self.standard(hardware.memory.standard)
+                .map(|standard| &*standard.source)
+        };
+        let of_chip = self.reram.source(table);
+        of_chip.or_else(of_memory).unwrap_or_default()
     }
 
-    fn standard(&self, standard: MemoryStandard) -> &DramStandard {
+    /// The table of a memory standard; the chip's crossbars have none.
+    fn standard(&self, standard: MemoryStandard) -> Option<&DramStandard> {
         match standard {
-            MemoryStandard::Ddr4_2400 => &self.ddr4_2400,
-            MemoryStandard::Ddr4_3200 => &self.ddr4_3200,
-            MemoryStandard::Hbm2 => &self.hbm2,
+            MemoryStandard::Ddr4_2400 => Some(&self.ddr4_2400),
+            MemoryStandard::Ddr4_3200 => Some(&self.ddr4_3200),
+            MemoryStandard::Hbm2 => Some(&self.hbm2),
+            MemoryStandard::Reram => None,
         }
     }
 
@@ -114,7 +120,9 @@ impl PimCostModel {
             return OpWork::default();
         };
         let before = ledger.total();
-        let standard = self.standard(hardware.memory.standard);
+        let Some(standard) = self.standard(hardware.memory.standard) else {
+            return chip.lookups(tables, ledger);
+        };
         let gather = Gather::new(standard, &hardware.memory, tables, ledger);
         let surplus_mw = active_surplus_mw(standard, &hardware.memory);
         ledger.charge(
@@ -155,13 +163,11 @@ impl PimCostModel {
         ledger: &mut impl Ledger,
     ) {
         chip.charge_area(tiles, ledger);
-        let standard = self.standard(hardware.memory.standard);
-        let area = pim_area_um2(standard, &hardware.memory);
-        ledger.charge(
-            Component::PimUnits,
-            unit("pim-unit-area-um2, all units", area),
-            &[],
-        );
+        if let Some(standard) = self.standard(hardware.memory.standard) {
+            let area = pim_area_um2(standard, &hardware.memory);
+            let units = unit("pim-unit-area-um2, all units", area);
+            ledger.charge(Component::PimUnits, units, &[]);
+        }
     }
 
     fn price(&self, workload: &Workload, hardware: &Hardware, energy: &mut impl Ledger) -> Priced {
@@ -197,17 +203,16 @@ impl PimCostModel {
         );
         let leakage_pj = energy.total() - before;
         let standard = self.standard(hardware.memory.standard);
-        let standby_mw = standby_mw(standard, &hardware.memory);
-        energy.charge(
-            Component::DramBackground,
-            unit("idle standby, mW", standby_mw),
-            &[latency],
-        );
+        let standby_mw = standard.map(|standard| standby_mw(standard, &hardware.memory));
+        if let Some(standby_mw) = standby_mw {
+            let standby = unit("idle standby, mW", standby_mw);
+            energy.charge(Component::DramBackground, standby, &[latency]);
+        }
         Priced {
             tiles,
             chip_violation: chip.violation(),
             peak_power_mw: power.total(),
-            static_mw: self.reram.leakage.fraction * power.total() + standby_mw,
+            static_mw: self.reram.leakage.fraction * power.total() + standby_mw.unwrap_or_default(),
             leakage_pj,
             energy_pj: energy.total(),
             standby_pj: energy.total() - before - leakage_pj,

@@ -6,6 +6,7 @@ mod cell;
 mod chip;
 mod converters;
 mod digital;
+mod lookup;
 mod mapping;
 mod matrix;
 mod node;

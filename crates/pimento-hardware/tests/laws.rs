@@ -173,13 +173,16 @@ proptest! {
     /// Every preset, with sizes of its own or others, prices everything, and its explanation adds up.
     #[test]
     fn explanations_add_up_for_every_preset(
-        hardware in hardware(), ops in ops(), own_sizes in any::<bool>(),
+        hardware in hardware(), ops in ops(), own_sizes in any::<bool>(), in_cells in any::<bool>(),
     ) {
         let workload = workload(&ops);
         for name in ReramPreset::preset_names() {
             let preset = ReramPreset::preset(name).expect("built in");
             let chip = if own_sizes { preset.sizes() } else { hardware.chip };
-            let hardware = Hardware { chip, ..hardware };
+            let mut hardware = Hardware { chip, ..hardware };
+            if in_cells {
+                hardware.memory.standard = MemoryStandard::Reram;
+            }
             let model = PimCostModel::new(preset);
             let cost = model.cost(&workload, &hardware);
             prop_assert_eq!(cost.summary, model.summary(&workload, &hardware));
@@ -467,6 +470,41 @@ fn writing_an_operand_by_hand() {
     assert_eq!(cost.figures.lifetime_inferences, Some(1e6));
     let years = cost.lifetime_years(1e4).expect("cells wear out");
     assert!((years * 365.25 * 24.0 * 3600.0 - 100.0).abs() < 1e-9);
+}
+
+/// A table of 1000 rows of 16 values of 8 bits in cells of 2 bits: 64 cells a row, two rows side by side
+/// in 128 columns, 256 in a crossbar, 4 crossbars. A read drives a line, converts 64 columns, as long as
+/// crossbars take (100 ns, and 50 ns of conversion); latency needs no other table.
+#[test]
+fn tables_in_crossbars_by_hand() {
+    let table = EmbeddingTable {
+        rows: 1000,
+        width: 16,
+        bits: 8,
+        lookups: 1,
+        storage: TableStorage::Rows,
+    };
+    let mut hardware = Hardware::naive();
+    hardware.memory.standard = MemoryStandard::Reram;
+    let model = PimCostModel::isaac();
+    let one = model.cost(&gather(vec![table]), &hardware);
+    assert_eq!(one.breakdown.ops[0].crossbars, 4);
+    assert!((one.breakdown.ops[0].utilisation - 64_000.0 / 65_536.0).abs() < 1e-12);
+    assert!((one.summary.latency_ns - 150.0).abs() < 1e-9);
+    let energy = |name: &str| component(&gather(vec![table]), &hardware, name);
+    assert!((energy("adc") - 64.0 * 1.666_666_666_666_666_7).abs() < 1e-9);
+    assert!((energy("dac") - 0.41667).abs() < 1e-12);
+    assert!((energy("crossbar") - 64.0 * 30.0 / 16_384.0).abs() < 1e-9);
+    assert_eq!(energy("dram_background"), 0.0);
+    let many = model.cost(&gather(vec![table; 26]), &hardware);
+    assert_eq!(many.summary.latency_ns, one.summary.latency_ns);
+    assert_eq!(many.breakdown.ops[0].crossbars, 104);
+    // Four crossbars share the look-ups, and copies of popular rows let them share more evenly.
+    hardware.chip.replication = 4;
+    let copied = model.summary(&gather(vec![table]), &hardware);
+    assert!(one.summary.throughput_per_s > 1e9 / 100.0);
+    assert!(copied.throughput_per_s > one.summary.throughput_per_s);
+    assert!(copied.throughput_per_s <= 4.0 * 1e9 / 100.0 * (1.0 + 1e-12));
 }
 
 #[test]

@@ -138,7 +138,9 @@ fn worked_example_of_compressed_tables() {
         dims: [4, 2, 2],
     };
     let io = 512.0 * 0.8;
-    let energies = DramStandard::preset(MemoryStandard::Hbm2).energies();
+    let energies = DramStandard::preset(MemoryStandard::Hbm2)
+        .unwrap()
+        .energies();
     let bytes = [64_000.0, 16_256.0, 7040.0];
     let reads = [(1.0, 1.0), (2.0, 2.0), (3.0, 11.0)];
     for (index, storage) in [TableStorage::Rows, remainder, train]
@@ -171,7 +173,7 @@ fn worked_example_of_compressed_tables() {
 #[test]
 fn dram_energies_are_those_of_dramsim3() {
     let check = |standard, expected: [f64; 5]| {
-        let found = DramStandard::preset(standard).energies();
+        let found = DramStandard::preset(standard).unwrap().energies();
         let found = [
             found.activate_pj,
             found.read_pj,
@@ -200,7 +202,7 @@ fn dram_energies_are_those_of_dramsim3() {
 fn cycles_per_vector_by_level() {
     use PimLevel::{Bank, BankGroup, Host, Rank};
     let check = |standard, bursts: f64, expected: [f64; 4]| {
-        let table = DramStandard::preset(standard);
+        let table = DramStandard::preset(standard).unwrap();
         for (level, expected) in [Host, Rank, BankGroup, Bank].into_iter().zip(expected) {
             let found = table.cycles_per_vector(level, bursts);
             assert_close(

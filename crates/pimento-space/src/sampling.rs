@@ -95,7 +95,10 @@ impl SearchSpace {
                 32
             },
             embeddings,
-            hardware: globals.hardware,
+            hardware: Hardware {
+                memory: globals.hardware.memory.canonical(),
+                ..globals.hardware
+            },
         }
     }
 

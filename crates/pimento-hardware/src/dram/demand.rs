@@ -129,7 +129,7 @@ mod tests {
     use crate::design::MemoryStandard;
 
     fn demand(pim_level: PimLevel, bits: u8, storage: TableStorage) -> Demand {
-        let standard = DramStandard::preset(MemoryStandard::Ddr4_2400);
+        let standard = DramStandard::preset(MemoryStandard::Ddr4_2400).expect("a table");
         let memory = MemoryDesign {
             standard: MemoryStandard::Ddr4_2400,
             pim_level,

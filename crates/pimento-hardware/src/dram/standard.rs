@@ -93,14 +93,15 @@ impl DramStandard {
         }
     }
 
-    /// The built-in table of a standard.
-    pub fn preset(standard: MemoryStandard) -> Self {
+    /// The built-in table of a standard; crossbars have none.
+    pub fn preset(standard: MemoryStandard) -> Option<Self> {
         let text = match standard {
             MemoryStandard::Ddr4_2400 => include_str!("../../presets/dram/ddr4-2400.toml"),
             MemoryStandard::Ddr4_3200 => include_str!("../../presets/dram/ddr4-3200.toml"),
             MemoryStandard::Hbm2 => include_str!("../../presets/dram/hbm2.toml"),
+            MemoryStandard::Reram => return None,
         };
-        Self::parse(text).expect("a test checks the built-in tables")
+        Some(Self::parse(text).expect("a test checks the built-in tables"))
     }
 
     /// Its name.

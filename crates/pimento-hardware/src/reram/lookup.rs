@@ -1,0 +1,180 @@
+//! Embedding tables in crossbars: a look-up reads one word line.
+//!
+//! Rows of a table are dealt to its crossbars by their popularity, one after the other, so that popular
+//! rows do not wait for each other, and the most popular ones have copies: the access-aware mapping of
+//! REREC (ICCAD 2021) and ReCross (arXiv 2509.10627). For one inference this changes nothing, as tables
+//! have crossbars of their own; it decides how often the busiest crossbar is asked.
+
+use crate::{
+    component::Component,
+    ledger::{Ledger, times, unit},
+    reram::{
+        chip::{Chip, OpWork},
+        mapping::CrossbarMapping,
+    },
+    workload::{EmbeddingTable, OpKind, Operand, StoredTable},
+};
+
+/// Popularity of rows: the i-th most popular one is asked for in proportion to (i + `SHIFT`)^−`SKEW`.
+/// Fitted to the hit rates of caches before Criteo's five largest tables, as measured by
+/// harvard-acc/RecPipe (`RPAccel_characterization/embedding`).
+const SKEW: f64 = 1.10;
+const SHIFT: f64 = 5.0;
+
+/// Widest fixed-point format of the lanes.
+const MAX_BITS: u8 = 16;
+
+/// The look-ups of one stored table.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reads {
+    crossbars: f64,
+    latency_ns: f64,
+    interval_ns: f64,
+}
+
+impl Chip<'_> {
+    /// Reads the rows of tables and combines those of compressed ones on the lanes of a tile.
+    pub(crate) fn lookups(&self, tables: &[EmbeddingTable], ledger: &mut impl Ledger) -> OpWork {
+        let before = ledger.total();
+        let mut work = OpWork::default();
+        let (mut crossbars, mut output_bits, mut cells, mut macs) = (0.0, 0.0, 0.0, 0.0);
+        let mut widest = 0;
+        for table in tables {
+            let count = f64::from(table.lookups);
+            for part in table.storage.parts(table.rows, u64::from(table.width)) {
+                let reads = self.read_rows(part, table, ledger);
+                crossbars += reads.crossbars;
+                cells += part.rows as f64 * self.cells(part, table);
+                work.stages.working_ns = work.stages.working_ns.max(count * reads.latency_ns);
+                work.interval_ns = work.interval_ns.max(count * reads.interval_ns);
+                output_bits += count * part.values as f64 * f64::from(table.bits);
+            }
+            macs += count * table.storage.macs(u64::from(table.width)) as f64;
+            widest = widest.max(table.bits);
+        }
+        self.charge_movement(output_bits, ledger);
+        if macs > 0.0 {
+            let combining = OpKind::DynamicProduct {
+                macs: macs as u64,
+                outputs: 0,
+                operand: Operand::default(),
+                activation_bits: widest.min(MAX_BITS),
+            };
+            let combining = self.digital(&combining, ledger);
+            work.stages.reduction_ns = combining.stages.latency_ns();
+            work.interval_ns = work.interval_ns.max(combining.interval_ns);
+        }
+        let (rows, cols) = self.sides();
+        work.crossbars = crossbars as u32;
+        work.utilisation = cells / (crossbars * rows * cols).max(1.0);
+        work.energy_pj = ledger.total() - before;
+        work
+    }
+
+    /// Cells of a row.
+    fn cells(&self, part: StoredTable, table: &EmbeddingTable) -> f64 {
+        part.values as f64 * f64::from(table.bits.div_ceil(self.design.cell_bits))
+    }
+
+    fn read_rows(
+        &self,
+        part: StoredTable,
+        table: &EmbeddingTable,
+        ledger: &mut impl Ledger,
+    ) -> Reads {
+        let (rows, cols) = self.sides();
+        let cells = self.cells(part, table);
+        let wide = (cells / cols).ceil();
+        let per_crossbar = rows * (cols / cells).floor().max(1.0);
+        let groups = (part.rows as f64 / per_crossbar).ceil();
+        self.charge_row_reads(f64::from(table.lookups), cells, wide, ledger);
+        let used = cells.min(cols) as u32;
+        let (vector_ns, fill_ns) = self.converters.vector_ns(&one_read(used));
+        let copies = f64::from(self.design.replication.max(1));
+        Reads {
+            crossbars: wide * groups,
+            latency_ns: vector_ns + fill_ns,
+            interval_ns: vector_ns * busiest_share(part.rows as f64, groups, copies),
+        }
+    }
+
+    fn charge_row_reads(&self, lookups: f64, cells: f64, wide: f64, ledger: &mut impl Ledger) {
+        let preset = self.preset;
+        let lookups = times("look-ups", lookups);
+        let cells = times("cells of a row", cells);
+        ledger.charge(
+            Component::Dac,
+            unit("dac.energy-pj", preset.dac.energy_pj),
+            &[lookups, times("crossbars of a row", wide)],
+        );
+        let all = f64::from(preset.crossbar.rows) * f64::from(preset.crossbar.cols);
+        ledger.charge(
+            Component::Crossbar,
+            unit("crossbar.power-mw / cells", preset.crossbar.power_mw / all),
+            &[
+                times("ns of a pulse", self.converters.pulse_ns),
+                lookups,
+                cells,
+            ],
+        );
+        ledger.charge(
+            Component::Adc,
+            unit("adc.energy-pj", self.adc.energy_pj),
+            &[lookups, cells],
+        );
+        ledger.charge(
+            Component::ShiftAdd,
+            unit("shift-add.energy-pj", preset.shift_add.energy_pj),
+            &[lookups, cells],
+        );
+    }
+}
+
+/// A read of one word line.
+fn one_read(used_columns: u32) -> CrossbarMapping {
+    CrossbarMapping {
+        slices: 1,
+        row_blocks: 1,
+        col_blocks: 1,
+        reads: 1,
+        passes: 1,
+        rows_at_once: 1,
+        row_groups: 1,
+        fullest_rows: 1,
+        fullest_cols: used_columns,
+    }
+}
+
+/// Share of the look-ups of a table of `rows` rows in `groups` crossbars that the busiest one serves:
+/// the most popular row's, divided among its copies, and an even share of the rest.
+fn busiest_share(rows: f64, groups: f64, copies: f64) -> f64 {
+    let popularity = |from: f64, to: f64| {
+        let integral = |rank: f64| (rank + SHIFT).powf(1.0 - SKEW) / (1.0 - SKEW);
+        integral(to) - integral(from)
+    };
+    let first = popularity(0.5, 1.5) / popularity(0.5, rows + 0.5);
+    (first / copies.min(groups) + (1.0 - first) / groups).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against the sum over all rows.
+    #[test]
+    fn the_integral_is_the_sum() {
+        let rows = 10_000;
+        let weights = (1..=rows).map(|rank| (f64::from(rank) + SHIFT).powf(-SKEW));
+        let first = (1.0 + SHIFT).powf(-SKEW) / weights.sum::<f64>();
+        let found = busiest_share(f64::from(rows), 1e12, 1.0);
+        assert!((found / first - 1.0).abs() < 5e-3, "{found} {first}");
+    }
+
+    #[test]
+    fn one_crossbar_serves_all_and_copies_share() {
+        assert!((busiest_share(100.0, 1.0, 8.0) - 1.0).abs() < 1e-12);
+        let alone = busiest_share(1e6, 1000.0, 1.0);
+        let shared = busiest_share(1e6, 1000.0, 8.0);
+        assert!(shared < alone / 4.0 && shared > 1e-3);
+    }
+}
