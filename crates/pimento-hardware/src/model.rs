@@ -183,6 +183,9 @@ impl PimCostModel {
             &mesh,
             hardware.chip.scheduling,
             |op, work, route| {
+                if route.longest == 0.0 {
+                    return;
+                }
                 let before = energy.total();
                 energy.begin(Some(op));
                 chip.charge_hops(work.input_bits, route.mean, energy);
@@ -335,7 +338,7 @@ impl Priced {
 
     /// The tile of an operator; the first one for what is not on the chip.
     fn tile(&self, op: usize) -> u32 {
-        match self.schedule.nodes[op] {
+        match self.schedule.runs[op].node {
             Node::MEMORY => 0,
             node => node.tile,
         }
@@ -361,12 +364,12 @@ impl Priced {
                 _ if is_gather(&op.kind) => 1.0 / gathers as f64,
                 _ => 0.0,
             };
-            let span = self.schedule.spans[index];
+            let run = &self.schedule.runs[index];
             costs.push(OpCost {
                 block: op.block,
                 layer: op.layer,
-                start_ns: span.start_ns,
-                latency_ns: span.end_ns - span.start_ns,
+                start_ns: run.start_ns,
+                latency_ns: run.end_ns - run.start_ns,
                 stages: work.stages,
                 interval_ns: work.interval_ns,
                 energy_pj: work.energy_pj

@@ -13,11 +13,8 @@ use crate::{
 /// When and where operators run, and how long the design takes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Schedule {
-    /// When every operator runs.
-    pub(crate) spans: Vec<Span>,
-    /// The tile of every operator: the first one of its crossbars, or of its inputs, or the first; the
-    /// memory's port for gathers.
-    pub(crate) nodes: Vec<Node>,
+    /// When and where every operator runs.
+    pub(crate) runs: Vec<Run>,
     /// End of the last one.
     pub(crate) latency_ns: f64,
     /// Time between two inferences when operators work on neighbouring ones: that of the busiest
@@ -25,11 +22,14 @@ pub(crate) struct Schedule {
     pub(crate) interval_ns: f64,
 }
 
-/// When an operator runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Span {
+/// When and where an operator runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Run {
     pub(crate) start_ns: f64,
     pub(crate) end_ns: f64,
+    /// The first tile of its crossbars, or that of its first input, or the first one; the memory's port
+    /// for gathers.
+    pub(crate) node: Node,
 }
 
 /// The way of an operator's inputs over the chip: from the tiles of their makers or the memory's port
@@ -67,8 +67,7 @@ impl Schedule {
     ) -> Self {
         let ops = workload.ops();
         let mut schedule = Self {
-            spans: Vec::with_capacity(ops.len()),
-            nodes: Vec::with_capacity(ops.len()),
+            runs: Vec::with_capacity(ops.len()),
             ..Self::default()
         };
         let mut free_at = vec![0.0_f64; placement.shared as usize];
@@ -83,7 +82,8 @@ impl Schedule {
                 all => mesh.tile(site.first_crossbar + all - 1) - node.tile,
             };
             transfer(index, work, arrival.route(further));
-            let mut span = Span {
+            let mut run = Run {
+                node,
                 start_ns: arrival.start_ns,
                 end_ns: arrival
                     .last_vector_ns
@@ -92,17 +92,16 @@ impl Schedule {
             schedule.interval_ns = schedule.interval_ns.max(work.interval_ns);
             let shared = site.shared.map(|shared| shared as usize);
             if let Some(shared) = shared {
-                span.start_ns = span.start_ns.max(free_at[shared]);
+                run.start_ns = run.start_ns.max(free_at[shared]);
                 busy[shared] += work.interval_ns;
                 schedule.interval_ns = schedule.interval_ns.max(busy[shared]);
             }
-            span.end_ns = span.end_ns.max(span.start_ns + work.stages.latency_ns());
+            run.end_ns = run.end_ns.max(run.start_ns + work.stages.latency_ns());
             if let Some(shared) = shared {
-                free_at[shared] = span.end_ns;
+                free_at[shared] = run.end_ns;
             }
-            schedule.latency_ns = schedule.latency_ns.max(span.end_ns);
-            schedule.spans.push(span);
-            schedule.nodes.push(node);
+            schedule.latency_ns = schedule.latency_ns.max(run.end_ns);
+            schedule.runs.push(run);
         }
         schedule
     }
@@ -110,11 +109,11 @@ impl Schedule {
     /// The operators that decide the latency, from first to last: of each one's inputs the one that
     /// ends last, back from the operator that ends last.
     pub(crate) fn critical_path(&self, workload: &Workload) -> Vec<usize> {
-        let end = |op: usize| self.spans[op].end_ns;
+        let end = |op: usize| self.runs[op].end_ns;
         let latest =
             |ops: &mut dyn Iterator<Item = usize>| ops.max_by(|&a, &b| end(a).total_cmp(&end(b)));
         let mut path = Vec::new();
-        let mut at = latest(&mut (0..self.spans.len()));
+        let mut at = latest(&mut (0..self.runs.len()));
         while let Some(op) = at {
             path.push(op);
             let inputs = workload.inputs_of(&workload.ops()[op]).iter();
@@ -134,7 +133,7 @@ impl Schedule {
             return Node::MEMORY;
         }
         let first = workload.inputs_of(op).first();
-        let made_at = first.map(|&input| self.nodes[usize::from(input)]);
+        let made_at = first.map(|&input| self.runs[usize::from(input)].node);
         let on_chip = made_at.filter(|&node| node != Node::MEMORY);
         on_chip.unwrap_or_else(|| mesh.node(0))
     }
@@ -157,10 +156,10 @@ impl Schedule {
         };
         for &input in inputs {
             let input = usize::from(input);
-            let hops = node.hops_from(self.nodes[input]);
+            let made = &self.runs[input];
+            let hops = node.hops_from(made.node);
             arrival.farthest = arrival.farthest.max(hops);
             arrival.hops += hops;
-            let made = self.spans[input];
             let mut ready_ns = made.end_ns;
             if by_vectors && ops[input].stream == op.stream {
                 ready_ns = made.start_ns + first_vector_ns(&ops[input], &works[input]);
