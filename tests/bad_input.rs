@@ -33,6 +33,18 @@ fn mistakes_in_a_search_file() {
         "expected a positive number",
     );
     check(
+        "epochs = 1.0",
+        "epochs = 1.0\nbatch-norm = true",
+        12,
+        "`supernet.train.batch-norm` is true: shared weights",
+    );
+    check(
+        "epochs = 0.2",
+        "epochs = 0.2\nbatch-norm = 1",
+        29,
+        "invalid type: integer",
+    );
+    check(
         "steps = 2 }",
         "steps = 2, learning-rate = 0.0 }",
         16,

@@ -124,6 +124,34 @@ fn each_design_gets_the_recipe_that_suits_it() {
 }
 
 #[test]
+fn a_recipe_may_have_batch_norm() {
+    let bench = Bench::new();
+    let recipes = "\n[[retrain.recipes]]\ntrain = { epochs = 0.2 }\n\
+                   [[retrain.recipes]]\ntrain = { epochs = 0.2, batch-norm = true }\n";
+    bench.write("search.toml", &format!("{SMALL_SEARCH}{recipes}"));
+    bench.succeed(&["search", "search.toml", "--run", "a"]);
+    let done: Value = serde_json::from_str(&bench.read("a/trainings.json")).unwrap();
+    let done = done.as_array().unwrap();
+    let is_normed = |done: &Value| done["recipe"]["train"]["batch-norm"].as_bool().unwrap();
+    let mut pairs = 0;
+    let mut differing = 0;
+    for normed in done.iter().filter(|done| is_normed(done)) {
+        let plain = done
+            .iter()
+            .find(|done| !is_normed(done) && done["model"] == normed["model"])
+            .unwrap();
+        pairs += 1;
+        differing += usize::from(plain["training"] != normed["training"]);
+    }
+    assert_eq!(
+        2 * pairs,
+        done.len(),
+        "each network is trained in both ways"
+    );
+    assert!(differing > 0, "some network has a fully connected layer");
+}
+
+#[test]
 fn hardware_in_the_score_costs_and_repeats() {
     let bench = Bench::new();
     let section = "[score]\nanalogue = { cells = \"wan-2022-1d\", chips = 1 }\n";

@@ -117,10 +117,19 @@ pub struct TowerMatrix {
     pub vectors: usize,
     /// Whether a bias follows.
     pub has_bias: bool,
-    /// Whether the gain and shift of a normalisation follow.
-    pub has_norm: bool,
+    /// The normalisation, with gain and shift, that follows.
+    pub norm: Option<TowerNorm>,
     /// Whether training starts from zeros, not from random weights.
     pub starts_at_zero: bool,
+}
+
+/// What a normalisation in a handcrafted model brings to mean 0 and variance 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TowerNorm {
+    /// Each row.
+    Row,
+    /// Each column of the batch.
+    Batch,
 }
 
 impl Handcrafted {
@@ -142,7 +151,7 @@ impl Handcrafted {
     /// Trainable values outside the embedding tables.
     pub fn weight_count(&self, input: InputShape) -> usize {
         let parts = |matrix: &TowerMatrix| {
-            let vectors = usize::from(matrix.has_bias) + 2 * usize::from(matrix.has_norm);
+            let vectors = usize::from(matrix.has_bias) + 2 * usize::from(matrix.norm.is_some());
             (matrix.rows + vectors) * matrix.cols
         };
         self.matrices(input).iter().map(parts).sum()
@@ -190,7 +199,7 @@ impl Tower {
                         matrices.push(each("attn.residual", *width));
                     }
                     matrices.push(TowerMatrix {
-                        has_norm: true,
+                        norm: Some(TowerNorm::Row),
                         ..each("attn.norm", 0)
                     });
                     let norm = matrices.last_mut().expect("just pushed");
@@ -323,7 +332,7 @@ impl Hidden {
             .zip(&self.widths)
             .map(|(&rows, &cols)| TowerMatrix {
                 has_bias: !self.batch_norm,
-                has_norm: self.batch_norm,
+                norm: self.batch_norm.then_some(TowerNorm::Batch),
                 ..biased("fc", rows, cols)
             })
             .collect()
@@ -343,7 +352,7 @@ fn biased(layer: &'static str, rows: usize, cols: usize) -> TowerMatrix {
         cols,
         vectors: 1,
         has_bias: true,
-        has_norm: false,
+        norm: None,
         starts_at_zero: false,
     }
 }

@@ -28,7 +28,7 @@ pub use describe::SpaceDescription;
 pub use dlrm::dlrm_shaped;
 pub use embedding::{FieldEmbedding, TableKind, UnknownTable};
 pub use genotype::{BlockGenes, Genotype};
-pub use handcrafted::{Handcrafted, Hidden, Tower, TowerMatrix};
+pub use handcrafted::{Handcrafted, Hidden, Tower, TowerMatrix, TowerNorm};
 pub use layers::{Layer, LayerShape};
 pub use lowering::lower;
 pub use network::{

@@ -107,7 +107,11 @@ impl Supernet {
         seeds: Range<u64>,
     ) -> Vec<Quality> {
         let (layers, values) = self.layers_with_head(network, log, head);
-        let inputs = self.matrix_inputs(network, log, analogue, &layers, &values);
+        let device = Device::default();
+        let exact = Parameters::new(&layers, values.clone(), &device)
+            .with_ranges(self.ranges_of(network.into()), &device)
+            .with_moments(&self.moments(network, log));
+        let inputs = self.matrix_inputs(network, &exact, log, analogue);
         let rows: Vec<u32> = (0..samples.min(log.len(split)) as u32).collect();
         let chips = seeds.into_par_iter().map(|seed| {
             let on_chip = layers.iter().zip(&values).filter_map(|(layer, values)| {
@@ -116,10 +120,7 @@ impl Supernet {
                 let matrix = MatrixOnChip::new(analogue, coding, layer, values, input, seed);
                 Some((layer.key, Arc::new(matrix)))
             });
-            let device = Device::default();
-            let parameters = Parameters::new(&layers, values.clone(), &device)
-                .with_ranges(self.ranges_of(network.into()), &device)
-                .on_chip(&on_chip.collect());
+            let parameters = exact.clone().on_chip(&on_chip.collect());
             let (mut answers, mut labels) = (Vec::new(), Vec::new());
             self.visit_answers(network, &parameters, log, split, &rows, |batch, logits| {
                 answers.extend(logits);
@@ -152,21 +153,17 @@ impl Supernet {
     fn matrix_inputs(
         &self,
         network: &Network,
+        exact: &Parameters,
         log: &dyn ClickLog,
         analogue: &Analogue,
-        layers: &[Layer],
-        values: &[LayerValues],
     ) -> BTreeMap<LayerKey, Vec<f32>> {
         let samples = analogue
             .calibration_samples
             .get()
             .min(log.len(Split::Train));
         let rows: Vec<u32> = (0..samples as u32).collect();
-        let device = Device::default();
-        let parameters = Parameters::new(layers, values.to_vec(), &device)
-            .with_ranges(self.ranges_of(network.into()), &device);
         let record = Arc::new(Record::default());
-        let parameters = parameters.recorded(&record);
+        let parameters = exact.clone().recorded(&record);
         self.visit_answers(network, &parameters, log, Split::Train, &rows, |_, _| {});
         record.inputs.lock().expect("no holder panics").clone()
     }

@@ -9,7 +9,8 @@ mod walk;
 use std::ops::Range;
 
 use pimento_space::{
-    Handcrafted, InputShape, MERGER_ROWS, Network, SearchSpace, WeightScales, dot_product_rows,
+    Handcrafted, InputShape, MERGER_ROWS, Network, SearchSpace, TowerNorm, WeightScales,
+    dot_product_rows,
 };
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,8 @@ pub struct Layer {
     pub has_bias: bool,
     /// Whether it has the gain and shift of a normalisation.
     pub has_norm: bool,
+    /// Whether that normalisation is over the batch, not over each row.
+    pub has_batch_norm: bool,
     /// Inputs plus outputs of the layer before zero padding was reduced away: what the initial
     /// weights' variance is chosen for; absent for weights that start at zero.
     pub fan: Option<usize>,
@@ -109,10 +112,19 @@ pub struct Capacity {
 pub enum Layout {
     /// Matrices have room for every network of a space.
     Shared(Capacity),
-    /// Matrices are exactly those of one network.
-    StandAlone(Box<Network>),
+    /// Matrices are exactly those of one network, which may be normalised over the batch.
+    StandAlone(Box<Network>, Option<BatchNorm>),
     /// Matrices are exactly those of one handcrafted model for inputs of this shape.
     Handcrafted(Box<Handcrafted>, InputShape),
+}
+
+/// Normalisation over the batch after the fully connected layers of a network alone: FC and Flat,
+/// before their rectifiers. It stands in place of their biases and of layer norms.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BatchNorm {
+    /// Share of the outputs of each block that training does without, in [0, 1): moments are
+    /// estimated as in training.
+    pub dropout: f64,
 }
 
 impl Layout {
@@ -124,7 +136,7 @@ impl Layout {
     /// Shape \[inputs, outputs\] of the matrix in store that `layer` is a slice of.
     pub fn stored_shape(&self, layer: &Layer) -> (usize, usize) {
         match self {
-            Self::StandAlone(_) | Self::Handcrafted(..) => (layer.rows, layer.cols),
+            Self::StandAlone(..) | Self::Handcrafted(..) => (layer.rows, layer.cols),
             Self::Shared(capacity) => capacity.shape(layer.key),
         }
     }
@@ -133,10 +145,18 @@ impl Layout {
     pub fn head_position(&self) -> u16 {
         let blocks = match self {
             Self::Shared(capacity) => capacity.blocks,
-            Self::StandAlone(network) => last_position(network),
+            Self::StandAlone(network, _) => last_position(network),
             Self::Handcrafted(..) => 0,
         };
         blocks as u16 + 1
+    }
+
+    /// How a network alone is normalised over the batch.
+    pub(crate) fn batch_norm(&self) -> Option<BatchNorm> {
+        match self {
+            Self::StandAlone(_, batch_norm) => *batch_norm,
+            Self::Shared(_) | Self::Handcrafted(..) => None,
+        }
     }
 }
 
@@ -220,6 +240,7 @@ impl Capacity {
                 weight_scales: WeightScales::Matrix,
                 has_bias,
                 has_norm,
+                has_batch_norm: false,
                 fan: Some(fan),
             };
             layers.push(layer);
@@ -266,7 +287,8 @@ pub(crate) fn tower_layers(model: &Handcrafted, input: InputShape) -> Vec<Layer>
             weight_bits: 32,
             weight_scales: WeightScales::Matrix,
             has_bias: matrix.has_bias,
-            has_norm: matrix.has_norm,
+            has_norm: matrix.norm.is_some(),
+            has_batch_norm: matrix.norm == Some(TowerNorm::Batch),
             fan: (!matrix.starts_at_zero).then_some(matrix.rows + matrix.cols),
         })
         .collect()

@@ -3,8 +3,6 @@
 use burn::tensor::Tensor;
 use pimento_data::{Batch, ClickLog, Split, auc, log_loss};
 use pimento_space::{FieldEmbedding, Handcrafted, Network};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 
 use crate::{
     evaluate::Quality,
@@ -15,17 +13,8 @@ use crate::{
     quantise::{FULL_PRECISION_BITS, to_vec},
     ranges::{Site, sites},
     supernet::{FORWARD_BATCH, Supernet},
-    towers::{self, Mode, Moments},
+    towers,
 };
-
-/// Samples of a batch that moments of layers normalised over the batch are estimated from.
-const ESTIMATION_BATCH: usize = 1024;
-
-/// Training samples that they are estimated from, in such batches.
-const ESTIMATION_SAMPLES: usize = 16 * ESTIMATION_BATCH;
-
-/// Seed of the units that are dropped meanwhile.
-const ESTIMATION_SEED: u64 = 1;
 
 /// A network, or a handcrafted model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -103,8 +92,7 @@ impl Model<'_> {
                 forward::logits(head.expect("every network has a head"), features)
             }
             Self::Handcrafted(model) => {
-                let mut mode = Mode::Training(dropout.rng);
-                towers::logits(model, parameters, inputs, &mut mode)
+                towers::logits(model, parameters, inputs, Some(dropout.rng))
             }
         }
     }
@@ -126,79 +114,17 @@ impl Supernet {
         }
     }
 
-    /// Quality with the moments of batches of training samples, units dropped as in training, in
-    /// place of running ones.
     fn score_handcrafted(&self, model: &Handcrafted, log: &dyn ClickLog, split: Split) -> Quality {
-        let parameters = self.parameters(model);
-        let mut kept = Vec::new();
-        let mut rng = ChaCha8Rng::seed_from_u64(ESTIMATION_SEED);
-        let rows = estimation_rows(log.len(Split::Train));
-        visit_batches(log, Split::Train, rows.chunks(ESTIMATION_BATCH), |batch| {
-            let mut mode = Mode::Estimation(&mut rng, Vec::new());
-            let inputs = self.inputs(model, batch, &self.device);
-            towers::logits(model, &parameters, inputs, &mut mode);
-            if let Mode::Estimation(_, moments) = mode {
-                kept.push(moments);
-            }
-        });
-        let moments = Moments::average(&kept);
+        let parameters = self.settled_parameters(model, log);
         let (mut answers, mut labels) = (Vec::new(), Vec::new());
         let rows: Vec<u32> = (0..log.len(split) as u32).collect();
-        visit_batches(log, split, rows.chunks(FORWARD_BATCH), |batch| {
-            let mut mode = Mode::Inference(&moments);
-            let inputs = self.inputs(model, batch, &self.device);
-            answers.extend(to_vec(towers::logits(
-                model,
-                &parameters,
-                inputs,
-                &mut mode,
-            )));
+        let mut batch = Batch::default();
+        for rows in rows.chunks(FORWARD_BATCH) {
+            log.fill(split, rows, &mut batch);
+            let inputs = self.inputs(model, &batch, &self.device);
+            answers.extend(to_vec(towers::logits(model, &parameters, inputs, None)));
             labels.extend_from_slice(&batch.labels);
-        });
+        }
         Quality::new(log_loss(&answers, &labels), auc(&answers, &labels))
-    }
-}
-
-/// Training samples spread over the whole split, in whole batches where there are enough.
-fn estimation_rows(count: usize) -> Vec<u32> {
-    let samples = count.min(ESTIMATION_SAMPLES);
-    let samples = if samples > ESTIMATION_BATCH {
-        samples - samples % ESTIMATION_BATCH
-    } else {
-        samples
-    };
-    (0..samples)
-        .map(|index| (index * count / samples) as u32)
-        .collect()
-}
-
-fn visit_batches<'r>(
-    log: &dyn ClickLog,
-    split: Split,
-    batches: impl Iterator<Item = &'r [u32]>,
-    mut visit: impl FnMut(&Batch),
-) {
-    let mut batch = Batch::default();
-    for rows in batches {
-        log.fill(split, rows, &mut batch);
-        visit(&batch);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn estimation_takes_whole_batches_from_everywhere() {
-        assert_eq!(estimation_rows(3), [0, 1, 2]);
-        assert_eq!(
-            estimation_rows(ESTIMATION_BATCH + 5).len(),
-            ESTIMATION_BATCH
-        );
-        let rows = estimation_rows(200_000);
-        assert_eq!(rows.len(), ESTIMATION_SAMPLES);
-        assert!(rows.windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(rows[rows.len() - 1] > 199_900);
     }
 }

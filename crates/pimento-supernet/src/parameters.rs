@@ -10,6 +10,7 @@ use crate::{
     device::Device,
     fused::{Normalisation, Over, add_bias, clip, normalise, product},
     layer::{Layer, LayerKey},
+    moments::{Estimation, LayerMoments},
     quantise::{FULL_PRECISION_BITS, quantise_activations, to_vec},
     ranges::{Calibration, RangeGradient, Site},
     weights::LayerValues,
@@ -32,6 +33,20 @@ pub(crate) struct LayerTensors {
     bias: Option<Tensor<1>>,
     gain: Option<Tensor<1>>,
     shift: Option<Tensor<1>>,
+    statistics: Statistics,
+}
+
+/// What the normalisation of a layer brings to mean 0 and variance 1.
+#[derive(Debug, Clone)]
+enum Statistics {
+    /// Each row.
+    Row,
+    /// Each column of the batch.
+    Batch,
+    /// The same, and the moments are kept.
+    Estimated(LayerKey, Arc<Estimation>),
+    /// Each column, by moments that are known: factor and offset, gain and shift included.
+    Known(Box<[Tensor<1>; 2]>),
 }
 
 /// What rows are multiplied with.
@@ -80,6 +95,33 @@ impl Parameters {
     #[must_use]
     pub(crate) fn calibrating(mut self, calibration: &Arc<Calibration>) -> Self {
         self.calibration = Some(Arc::clone(calibration));
+        self
+    }
+
+    /// The same, moments of layers that are normalised over the batch kept.
+    #[must_use]
+    pub(crate) fn estimating(mut self, estimation: &Arc<Estimation>) -> Self {
+        for (&key, layer) in &mut self.layers {
+            if matches!(layer.statistics, Statistics::Batch) {
+                layer.statistics = Statistics::Estimated(key, Arc::clone(estimation));
+            }
+        }
+        self
+    }
+
+    /// The same with these moments in place of the batch's own.
+    #[must_use]
+    pub(crate) fn with_moments(mut self, moments: &LayerMoments) -> Self {
+        for (key, moments) in moments {
+            let layer = self.layers.get_mut(key);
+            let layer = layer.expect("what has moments is a layer");
+            if let (Some(gain), Some(shift)) = (&layer.gain, &layer.shift) {
+                let device = gain.device();
+                let (scale, offset) = moments.affine(&to_vec(gain.clone()), &to_vec(shift.clone()));
+                let vector = |values: Vec<f32>| Tensor::from_data(values.as_slice(), &device);
+                layer.statistics = Statistics::Known(Box::new([scale, offset].map(vector)));
+            }
+        }
         self
     }
 
@@ -192,6 +234,11 @@ impl LayerTensors {
             bias: vector(values.bias),
             gain: vector(values.gain),
             shift: vector(values.shift),
+            statistics: if layer.has_batch_norm {
+                Statistics::Batch
+            } else {
+                Statistics::Row
+            },
         }
     }
 
@@ -204,6 +251,7 @@ impl LayerTensors {
             bias: self.bias.clone().map(leaf),
             gain: self.gain.clone().map(leaf),
             shift: self.shift.clone().map(leaf),
+            statistics: self.statistics.clone(),
         }
     }
 
@@ -247,24 +295,8 @@ impl LayerTensors {
     /// The normalisation of a residual connection.
     pub(crate) fn norm(&self, input: Tensor<2>) -> Tensor<2> {
         match (&self.gain, &self.shift) {
-            (Some(gain), Some(shift)) => {
-                normalise(input, gain.clone(), shift.clone(), over_rows(false))
-            }
+            (Some(gain), Some(shift)) => self.normalised(input, gain, shift, false),
             _ => input,
-        }
-    }
-
-    /// The same, rectified.
-    pub(crate) fn norm_rectified(&self, input: Tensor<2>) -> Tensor<2> {
-        let (gain, shift) = self.gain_and_shift();
-        normalise(input, gain, shift, over_rows(true))
-    }
-
-    /// The gain and shift of a layer that is normalised.
-    pub(crate) fn gain_and_shift(&self) -> (Tensor<1>, Tensor<1>) {
-        match (&self.gain, &self.shift) {
-            (Some(gain), Some(shift)) => (gain.clone(), shift.clone()),
-            _ => unreachable!("the layer is normalised"),
         }
     }
 
@@ -283,12 +315,36 @@ impl LayerTensors {
                     Some(bias) => add_bias(output, bias.clone(), false),
                     None => output,
                 };
-                normalise(output, gain.clone(), shift.clone(), over_rows(is_rectified))
+                self.normalised(output, gain, shift, is_rectified)
             }
             (Some(bias), ..) => add_bias(output, bias.clone(), is_rectified),
             _ if is_rectified => relu(output),
             _ => output,
         }
+    }
+
+    fn normalised(
+        &self,
+        input: Tensor<2>,
+        gain: &Tensor<1>,
+        shift: &Tensor<1>,
+        is_rectified: bool,
+    ) -> Tensor<2> {
+        let over = match &self.statistics {
+            Statistics::Row => Over::Row,
+            Statistics::Batch => Over::Batch,
+            Statistics::Estimated(key, estimation) => {
+                estimation.add(*key, &to_vec(input.clone()), gain.dims()[0]);
+                Over::Batch
+            }
+            Statistics::Known(affine) => {
+                let [scale, offset] = &**affine;
+                let scaled = input * scale.clone().unsqueeze();
+                return add_bias(scaled, offset.clone(), is_rectified);
+            }
+        };
+        let normalisation = Normalisation { over, is_rectified };
+        normalise(input, gain.clone(), shift.clone(), normalisation)
     }
 }
 
@@ -307,13 +363,6 @@ impl Weight {
                 Tensor::from_data(data, &device)
             }
         }
-    }
-}
-
-fn over_rows(is_rectified: bool) -> Normalisation {
-    Normalisation {
-        over: Over::Row,
-        is_rectified,
     }
 }
 

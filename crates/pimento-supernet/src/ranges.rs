@@ -85,7 +85,7 @@ impl Ranges {
     pub(crate) fn init(layout: &Layout) -> Self {
         let sites = match layout {
             Layout::Shared(capacity) if capacity.learned_ranges => all_sites(capacity.blocks),
-            Layout::StandAlone(network) => {
+            Layout::StandAlone(network, _) => {
                 sites(network).into_iter().map(|(site, _)| site).collect()
             }
             _ => Vec::new(),

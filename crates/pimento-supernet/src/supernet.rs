@@ -8,11 +8,12 @@ use crate::{
     device::Device,
     embedding::{EmbeddingTables, Reading},
     forward::{Inputs, features, logits},
-    layer::{Capacity, Layer, LayerKind, Layout},
+    layer::{BatchNorm, Capacity, Layer, LayerKind, Layout},
     model::Model,
     parameters::Parameters,
     quantise::{FULL_PRECISION_BITS, to_vec},
     ranges::{LearnedRange, Ranges, Site, sites},
+    train::TrainSettings,
     weights::{LayerValues, Weights},
 };
 
@@ -71,11 +72,32 @@ impl Supernet {
     /// # Panics
     /// If a network's inputs are not those of `shape`.
     pub fn stand_alone<'m>(model: impl Into<Model<'m>>, shape: &LogShape, seed: u64) -> Self {
-        let (model, input) = (model.into(), input_shape(shape));
+        Self::alone(model.into(), None, shape, seed)
+    }
+
+    /// The same as `train` asks for: embedding values of its deviation, and a network that is
+    /// normalised over the batch if it says so.
+    ///
+    /// # Panics
+    /// If a network's inputs are not those of `shape`.
+    pub fn stand_alone_for<'m>(
+        model: impl Into<Model<'m>>,
+        train: &TrainSettings,
+        shape: &LogShape,
+        seed: u64,
+    ) -> Self {
+        let dropout = train.dropout;
+        let batch_norm = train.batch_norm.then_some(BatchNorm { dropout });
+        Self::alone(model.into(), batch_norm, shape, seed)
+            .with_embedding_deviation(train.embedding_deviation)
+    }
+
+    fn alone(model: Model<'_>, batch_norm: Option<BatchNorm>, shape: &LogShape, seed: u64) -> Self {
+        let input = input_shape(shape);
         let layout = match model {
             Model::Network(network) => {
                 assert_eq!(network.input, input, "the network was decoded for this log");
-                Layout::StandAlone(Box::new(network.clone()))
+                Layout::StandAlone(Box::new(network.clone()), batch_norm)
             }
             Model::Handcrafted(model) => Layout::Handcrafted(Box::new(model.clone()), input),
         };
@@ -128,7 +150,7 @@ impl Supernet {
     /// The subnet's weights as a network of its own.
     #[must_use]
     pub fn extract(&self, network: &Network) -> Self {
-        let layout = Layout::StandAlone(Box::new(network.clone()));
+        let layout = Layout::StandAlone(Box::new(network.clone()), self.layout.batch_norm());
         let mut weights = Weights::init(&layout, 0);
         let values: Vec<_> = self
             .layout
@@ -187,7 +209,8 @@ impl Supernet {
         tables.map(|table| table.values.len()).sum()
     }
 
-    /// Logits of `batch` under `network`, shape \[samples\].
+    /// Logits of `batch` under `network`, shape \[samples\]. Where a network alone is normalised over
+    /// the batch, this is the batch.
     pub fn logits(&self, network: &Network, batch: &Batch) -> Vec<f32> {
         let parameters = self.parameters(network);
         let features = features(
@@ -257,7 +280,7 @@ impl Supernet {
         batch_size: usize,
         mut visit: impl FnMut(&[f32], &[f32]),
     ) {
-        let parameters = self.parameters(network);
+        let parameters = self.settled_parameters(network, log);
         let mut batch = Batch::default();
         for rows in rows.chunks(batch_size) {
             log.fill(split, rows, &mut batch);

@@ -3,88 +3,24 @@
 #[cfg(test)]
 mod tests;
 
-use burn::tensor::{Tensor, TensorData, activation::relu};
+use burn::tensor::{Tensor, activation::relu};
 use pimento_space::{Handcrafted, Hidden, Tower};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
     dropout::dropped,
     forward::Inputs,
-    fused::{
-        Attention, EPSILON, Function, Normalisation, Over, Triangle, apply, column_moments,
-        normalise,
-    },
+    fused::{Attention, Function, Triangle, apply},
     layer::LayerKind,
     parameters::{LayerTensors, Parameters},
-    quantise::to_vec,
 };
 
-/// Mean and variance of each column of a layer that is normalised over the batch.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Moments {
-    pub(crate) mean: Vec<f32>,
-    pub(crate) variance: Vec<f32>,
-}
-
-impl Moments {
-    fn of(values: &[f32], width: usize) -> Self {
-        let (mean, variance) = column_moments(values, width);
-        Self { mean, variance }
-    }
-
-    /// The mean over batches.
-    pub(crate) fn average(batches: &[Vec<Self>]) -> Vec<Self> {
-        let Some(first) = batches.first() else {
-            return Vec::new();
-        };
-        let mean = |part: fn(&Self) -> &Vec<f32>, layer: usize| {
-            let mut sums = vec![0.0; part(&first[layer]).len()];
-            for batch in batches {
-                for (sum, value) in sums.iter_mut().zip(part(&batch[layer])) {
-                    *sum += value / batches.len() as f32;
-                }
-            }
-            sums
-        };
-        let layers = 0..first.len();
-        layers
-            .map(|layer| Self {
-                mean: mean(|moments| &moments.mean, layer),
-                variance: mean(|moments| &moments.variance, layer),
-            })
-            .collect()
-    }
-
-    /// Factor and offset of each column that bring it to mean 0 and variance 1 and then apply gain
-    /// and shift.
-    fn affine(&self, gain: &[f32], shift: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let scale = self.variance.iter().zip(gain);
-        let scale: Vec<f32> = scale
-            .map(|(variance, gain)| gain / (variance + EPSILON).sqrt())
-            .collect();
-        let offset = self.mean.iter().zip(&scale).zip(shift);
-        let offset = offset.map(|((mean, scale), shift)| shift - mean * scale);
-        let offset = offset.collect();
-        (scale, offset)
-    }
-}
-
-/// What dropout and normalisation over the batch do.
-pub(crate) enum Mode<'a> {
-    /// Units are dropped; the batch's own moments are used.
-    Training(&'a mut ChaCha8Rng),
-    /// As in training, and the moments are kept, layer by layer.
-    Estimation(&'a mut ChaCha8Rng, Vec<Moments>),
-    /// No unit is dropped; these moments are used.
-    Inference(&'a [Moments]),
-}
-
-/// The answer before the sigmoid, shape \[samples\].
-pub(crate) fn logits(
+/// The answer before the sigmoid, shape \[samples\]. With `dropout_rng`, units are dropped.
+pub(crate) fn logits<'a>(
     model: &Handcrafted,
-    parameters: &Parameters,
+    parameters: &'a Parameters,
     inputs: Inputs,
-    mode: &mut Mode<'_>,
+    dropout_rng: Option<&'a mut ChaCha8Rng>,
 ) -> Tensor<1> {
     let [samples, width, fields] = inputs.sparse.dims();
     let dim = model.embedding_dim;
@@ -96,9 +32,8 @@ pub(crate) fn logits(
     let flat = rows.clone().reshape([samples, dim * fields]);
     let mut forward = Forward {
         parameters,
-        mode,
+        dropout_rng,
         next_layer: 1,
-        next_moments: 0,
         flat: Tensor::cat(vec![flat, inputs.dense.clone()], 1),
         dense: inputs.dense,
         rows,
@@ -109,13 +44,12 @@ pub(crate) fn logits(
     sum.expect("a model has a tower").squeeze_dim(1)
 }
 
-struct Forward<'a, 'm> {
+struct Forward<'a> {
     parameters: &'a Parameters,
-    mode: &'a mut Mode<'m>,
+    /// Chooses the units that are dropped, if any are.
+    dropout_rng: Option<&'a mut ChaCha8Rng>,
     /// Position of the matrix that is used next.
     next_layer: u16,
-    /// Number of the layer that is normalised over the batch next.
-    next_moments: usize,
     /// Embedding rows, shape [samples, embedding_dim, fields].
     rows: Tensor<3>,
     /// Shape [samples, dense_dim].
@@ -126,7 +60,7 @@ struct Forward<'a, 'm> {
     linear: Option<Tensor<2>>,
 }
 
-impl<'a> Forward<'a, '_> {
+impl<'a> Forward<'a> {
     /// The tower's logit, shape [samples, 1].
     fn tower(&mut self, tower: &Tower) -> Tensor<2> {
         match tower {
@@ -198,7 +132,7 @@ impl<'a> Forward<'a, '_> {
             } else {
                 self.layer().product(state)
             };
-            state = self.layer().norm_rectified(context + residual);
+            state = self.layer().forward_rectified(context + residual);
         }
         let state = state.reshape([samples, fields * width]);
         self.layer().linear(state)
@@ -258,49 +192,12 @@ impl<'a> Forward<'a, '_> {
     fn hidden(&mut self, layers: &Hidden, input: Tensor<2>) -> Tensor<2> {
         let mut state = input;
         for _ in &layers.widths {
-            let layer = self.layer();
-            state = if layers.batch_norm {
-                self.batch_norm(layer, layer.product(state))
-            } else {
-                layer.forward_rectified(state)
-            };
-            state = self.dropped(state, layers.dropout);
+            state = self.layer().forward_rectified(state);
+            if let Some(rng) = &mut self.dropout_rng {
+                state = dropped(state, layers.dropout, rng);
+            }
         }
         state
-    }
-
-    fn batch_norm(&mut self, layer: &LayerTensors, input: Tensor<2>) -> Tensor<2> {
-        let (gain, shift) = layer.gain_and_shift();
-        let by_batch = Normalisation {
-            over: Over::Batch,
-            is_rectified: true,
-        };
-        let number = self.next_moments;
-        self.next_moments += 1;
-        match self.mode {
-            Mode::Training(_) => normalise(input, gain, shift, by_batch),
-            Mode::Estimation(_, kept) => {
-                let moments = Moments::of(&to_vec(input.clone()), gain.dims()[0]);
-                kept.push(moments);
-                normalise(input, gain, shift, by_batch)
-            }
-            Mode::Inference(moments) => {
-                let (scale, offset) = moments[number].affine(&to_vec(gain), &to_vec(shift));
-                let row = |values: Vec<f32>| {
-                    let shape = [1, values.len()];
-                    Tensor::<2>::from_data(TensorData::new(values, shape), &input.device())
-                };
-                relu(input.clone() * row(scale) + row(offset))
-            }
-        }
-    }
-
-    /// Every unit is dropped with probability `share`, the others grow to keep the mean.
-    fn dropped(&mut self, units: Tensor<2>, share: f64) -> Tensor<2> {
-        match self.mode {
-            Mode::Training(rng) | Mode::Estimation(rng, _) => dropped(units, share, rng),
-            Mode::Inference(_) => units,
-        }
     }
 
     /// The layer whose turn it is.

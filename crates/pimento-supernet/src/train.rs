@@ -61,6 +61,11 @@ pub struct TrainSettings {
     /// Share of the outputs of each block of a network that a step does without, in [0, 1).
     /// Handcrafted models say themselves what they drop.
     pub dropout: f64,
+    /// Whether a network alone is normalised over the batch after its fully connected layers, FC
+    /// and Flat, in place of their biases and layer norms. Moments are those of each shard in
+    /// training, and otherwise the mean over 16 batches of 1024 training samples. Whoever makes the
+    /// supernet applies it. Handcrafted models say themselves what is normalised.
+    pub batch_norm: bool,
     /// Standard deviation of the noise that every step adds to the weights that it computes with, as
     /// a share of the largest magnitude of their matrix: training for crossbars (Joshi et al.,
     /// Nature Communications 2020). Gradients pass straight through.
@@ -85,6 +90,7 @@ impl Default for TrainSettings {
             embedding_rows: EmbeddingRows::Touched,
             embedding_deviation: None,
             dropout: 0.0,
+            batch_norm: false,
             weight_noise: 0.0,
             shards: number(2),
         }

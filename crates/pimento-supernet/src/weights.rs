@@ -54,7 +54,7 @@ impl Weights {
     pub(crate) fn init(layout: &Layout, seed: u64) -> Self {
         let layers = match layout {
             Layout::Shared(capacity) => Capacity::all_layers(capacity),
-            Layout::StandAlone(network) => layout.layers(network),
+            Layout::StandAlone(network, _) => layout.layers(network),
             Layout::Handcrafted(model, input) => tower_layers(model, *input),
         };
         let layers = layers

@@ -26,12 +26,17 @@ fn analogue(cells: &str, fidelity: Fidelity) -> Analogue {
 
 /// A network alone that has learned something.
 fn trained(network: &Network, log: &SmallLog) -> Supernet {
-    let supernet = Supernet::stand_alone(network, log.shape(), 3);
+    trained_as(network, log, false)
+}
+
+fn trained_as(network: &Network, log: &SmallLog, batch_norm: bool) -> Supernet {
     let settings = TrainSettings {
         epochs: 8.0,
         batch_size: NonZero::new(64).unwrap(),
+        batch_norm,
         ..TrainSettings::default()
     };
+    let supernet = Supernet::stand_alone_for(network, &settings, log.shape(), 3);
     let mut trainer = Trainer::new(supernet, log, settings, 3, 0);
     while trainer.step_count() < trainer.steps() {
         trainer.step(network);
@@ -106,6 +111,28 @@ fn ideal_crossbars_follow_learned_ranges() {
             let found = on_chips(&supernet, &network, &log, &ideal, 1)[0].log_loss;
             let error = (found - expected).abs();
             assert!(error < 2e-4, "{operator}, {fidelity:?}: {found} {expected}");
+        }
+    }
+}
+
+/// Gain, shift and moments act on the sums that crossbars give.
+#[test]
+fn ideal_crossbars_follow_batch_norm() {
+    let log = SmallLog::new(600);
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    for operator in [0, 6] {
+        for layer_norm in [false, true] {
+            let network = random_network(layer_norm, &[6, 8], &mut rng);
+            let network = with_only(4, with_only(operator, network));
+            let supernet = trained_as(&network, &log, true);
+            let expected = without_chip(&supernet, &network, &log);
+            assert!(expected < 0.69, "it has learned: {expected}");
+            for fidelity in [Fidelity::BitExact, Fidelity::Statistical] {
+                let ideal = analogue("ideal", fidelity);
+                let found = on_chips(&supernet, &network, &log, &ideal, 1)[0].log_loss;
+                let error = (found - expected).abs();
+                assert!(error < 2e-4, "{operator}, {fidelity:?}: {found} {expected}");
+            }
         }
     }
 }

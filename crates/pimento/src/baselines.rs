@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::{
-    config::{Recipe, StopSettings, recipe_problem},
+    config::{Recipe, StopSettings, batch_norm_problem, recipe_problem},
     error::Error,
 };
 
@@ -17,6 +17,9 @@ const BUILT_IN: &str = include_str!("../baselines.toml");
 
 /// Its name in messages and on the command line.
 pub(crate) const BUILT_IN_NAME: &str = "built-in";
+
+/// Why the shared training says nothing about batch norm.
+const OWN_LAYERS: &str = "models say themselves which `layers` have it";
 
 /// A handcrafted model and how it is trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +91,8 @@ pub(crate) fn read(
             let problem = model
                 .check(input)
                 .err()
-                .or_else(|| recipe_problem("", &recipe));
+                .or_else(|| recipe_problem("", &recipe))
+                .or_else(|| batch_norm_problem("", &recipe.train, OWN_LAYERS));
             match problem {
                 Some(message) => {
                     let message = format!("`models.{name}`: {message}");
@@ -141,6 +145,10 @@ mod tests {
             (
                 "[train]\nepochs = 0\n[models.a]\nembedding-dim = 4\ntowers = [{ kind = \"linear\" }]\n",
                 "`train.epochs` is 0",
+            ),
+            (
+                "[train]\nbatch-norm = true\n[models.a]\nembedding-dim = 4\ntowers = [{ kind = \"linear\" }]\n",
+                "`train.batch-norm` is true: models say",
             ),
             (
                 "[models.a]\nembedding-dim = 4\ntowers = [{ kind = \"linear\", x = 1 }]\n",

@@ -303,7 +303,9 @@ impl SearchConfig {
             return Err(self.about(&format!("`full-path-share` is {share}, expected 0 to 1")));
         }
         let retrain = self.file.retrain.get_ref();
-        let problem = train_problem("supernet.", &self.file.supernet.train)
+        let shared = &self.file.supernet.train;
+        let problem = train_problem("supernet.", shared)
+            .or_else(|| batch_norm_problem("supernet.", shared, SHARED_MOMENTS))
             .or_else(|| recipe_problem("retrain.", &retrain.recipe()))
             .or_else(|| {
                 let mut recipes = retrain.recipes.iter();
@@ -394,6 +396,22 @@ pub(crate) fn recipe_problem(section: &str, recipe: &Recipe) -> Option<String> {
     train_problem(section, &recipe.train).or_else(|| {
         (!is_sound).then(|| format!("`{key}` is {factor}, expected more than 0, at most 1"))
     })
+}
+
+/// Why shared weights are not normalised over the batch.
+const SHARED_MOMENTS: &str =
+    "shared weights have other moments in every network; set it in [retrain.train]";
+
+/// Why `batch-norm` cannot be set here; `section` stands before the name of the key.
+pub(crate) fn batch_norm_problem(
+    section: &str,
+    train: &TrainSettings,
+    reason: &str,
+) -> Option<String> {
+    let key = format!("{section}train.batch-norm");
+    train
+        .batch_norm
+        .then(|| format!("`{key}` is true: {reason}"))
 }
 
 fn train_problem(section: &str, train: &TrainSettings) -> Option<String> {

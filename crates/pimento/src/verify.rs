@@ -50,9 +50,8 @@ pub(crate) fn train_alone(
 ) -> Result<(Training, Supernet), Error> {
     let Job { model, seed, .. } = *job;
     let Recipe { train, stop } = job.recipe;
-    let supernet = Supernet::stand_alone(model, log.shape(), seed)
-        .with_embedding_deviation(train.embedding_deviation)
-        .on(job.device.clone());
+    let supernet =
+        Supernet::stand_alone_for(model, train, log.shape(), seed).on(job.device.clone());
     let mut trainer = Trainer::new(supernet, log, train.clone(), seed, 0);
     let steps = trainer.steps();
     let epochs = train.epochs.ceil().max(1.0) as u64;

@@ -60,7 +60,7 @@ impl Walk<'_> {
                     segments,
                     width,
                     bits,
-                    Extra::Norm,
+                    Extra::BatchNorm,
                 );
             }
             DenseOperator::Flattened {
@@ -75,7 +75,7 @@ impl Walk<'_> {
                     segments,
                     width,
                     bits,
-                    Extra::Norm,
+                    Extra::BatchNorm,
                 );
             }
             DenseOperator::DotProduct {
@@ -206,7 +206,7 @@ impl Walk<'_> {
                 let block = self.network.block(last).expect("a subnet has blocks");
                 head_segments(capacity, block, width)
             }
-            Layout::StandAlone(_) | Layout::Handcrafted(..) => whole(width + dim * rows),
+            Layout::StandAlone(..) | Layout::Handcrafted(..) => whole(width + dim * rows),
         };
         self.layers.push(Layer {
             key: (self.layout.head_position(), LayerKind::Head),
@@ -217,13 +217,14 @@ impl Walk<'_> {
             weight_scales: self.network.weight_scales,
             has_bias: true,
             has_norm: false,
+            has_batch_norm: false,
             fan: Some(width + dim * rows + 1),
         });
     }
 
     fn dense_segments(&self, tensors: &[usize]) -> Vec<Range<usize>> {
         match self.layout {
-            Layout::StandAlone(_) | Layout::Handcrafted(..) => whole(
+            Layout::StandAlone(..) | Layout::Handcrafted(..) => whole(
                 tensors
                     .iter()
                     .map(|&tensor| self.network.dense_width(tensor))
@@ -336,8 +337,11 @@ impl Walk<'_> {
         extra: Extra,
     ) {
         let norm = self.network.layer_norm;
+        let has_batch_norm =
+            matches!(extra, Extra::BatchNorm) && self.layout.batch_norm().is_some();
         let (has_bias, has_norm) = match extra {
-            Extra::Norm => (!norm, norm),
+            Extra::BatchNorm if has_batch_norm => (false, true),
+            Extra::Norm | Extra::BatchNorm => (!norm, norm),
             Extra::Bias => (true, false),
             Extra::BiasAndNorm => (true, norm),
             Extra::Residual => (true, true),
@@ -353,6 +357,7 @@ impl Walk<'_> {
             weight_scales: self.network.weight_scales,
             has_bias,
             has_norm,
+            has_batch_norm,
             fan: Some(rows + cols),
         });
     }
@@ -363,6 +368,8 @@ impl Walk<'_> {
 enum Extra {
     /// A norm if the network has norms, else a bias.
     Norm,
+    /// A norm over the batch if the network alone has those, else the same.
+    BatchNorm,
     Bias,
     /// A bias, and a norm if the network has norms.
     BiasAndNorm,

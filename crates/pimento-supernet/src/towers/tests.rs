@@ -1,15 +1,18 @@
 //! Every tower against plain 64-bit loops over one sample, and the laws of dropout and of
 //! normalisation over the batch.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use pimento_data::{Batch, LogShape};
 use pimento_space::{Handcrafted, Hidden, Tower};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Mode, Moments, logits};
-use crate::{LayerValues, Model, Supernet, quantise::to_vec, weights::StoredLayer};
+use super::logits;
+use crate::{
+    LayerValues, Model, Supernet, moments::Estimation, parameters::Parameters, quantise::to_vec,
+    weights::StoredLayer,
+};
 
 const DIM: usize = 4;
 const FIELDS: usize = 3;
@@ -57,9 +60,18 @@ fn trained(model: &Handcrafted, seed: u64) -> Supernet {
     supernet
 }
 
-fn answers(model: &Handcrafted, supernet: &Supernet, mode: &mut Mode<'_>) -> Vec<f32> {
+fn answers(model: &Handcrafted, supernet: &Supernet) -> Vec<f32> {
+    answers_with(model, supernet, &supernet.parameters(model), None)
+}
+
+fn answers_with(
+    model: &Handcrafted,
+    supernet: &Supernet,
+    parameters: &Parameters,
+    dropout_rng: Option<&mut ChaCha8Rng>,
+) -> Vec<f32> {
     let inputs = supernet.inputs(model, &batch(), &supernet.device);
-    to_vec(logits(model, &supernet.parameters(model), inputs, mode))
+    to_vec(logits(model, parameters, inputs, dropout_rng))
 }
 
 /// One sample and the layers that are not used yet.
@@ -329,7 +341,7 @@ fn every_tower_answers_as_in_plain_loops() {
     ] {
         let model = model(tower.clone());
         let supernet = trained(&model, 7);
-        let found = answers(&model, &supernet, &mut Mode::Inference(&[]));
+        let found = answers(&model, &supernet);
         for (sample, found) in found.iter().enumerate() {
             let mut plain = Plain::new(&model, &supernet, sample);
             let expected = plain.logit(&tower);
@@ -350,7 +362,7 @@ fn a_sum_of_towers_is_the_sum_of_their_answers() {
         towers: vec![Tower::Linear {}, Tower::FactorisationMachine {}],
     };
     let supernet = trained(&both, 3);
-    let found = answers(&both, &supernet, &mut Mode::Inference(&[]));
+    let found = answers(&both, &supernet);
     for (sample, found) in found.iter().enumerate() {
         let mut plain = Plain::new(&both, &supernet, sample);
         let expected =
@@ -368,19 +380,23 @@ fn moments_of_a_batch_answer_as_the_batch_does() {
         },
     });
     let supernet = trained(&model, 5);
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let mut mode = Mode::Estimation(&mut rng, Vec::new());
-    let by_batch = answers(&model, &supernet, &mut mode);
-    let Mode::Estimation(_, moments) = mode else {
-        unreachable!("the mode is as made")
-    };
+    let estimation = Arc::new(Estimation::default());
+    let parameters = supernet.parameters(&model).estimating(&estimation);
+    let by_batch = answers_with(&model, &supernet, &parameters, None);
+    let moments = estimation.average();
     assert_eq!(moments.len(), 2);
-    let by_moments = answers(&model, &supernet, &mut Mode::Inference(&moments));
+    let parameters = supernet.parameters(&model).with_moments(&moments);
+    let by_moments = answers_with(&model, &supernet, &parameters, None);
     for (a, b) in by_batch.iter().zip(&by_moments) {
         assert!((a - b).abs() < 1e-4, "{a} {b}");
     }
-    let average = Moments::average(&[moments.clone(), moments.clone()]);
-    assert_eq!(average, moments);
+    let parameters = parameters.with_moments(&moments).estimating(&estimation);
+    answers_with(&model, &supernet, &parameters, None);
+    assert_eq!(
+        estimation.average(),
+        moments,
+        "known moments are not estimated"
+    );
 }
 
 #[test]
@@ -394,11 +410,12 @@ fn dropout_keeps_the_mean_and_repeats_by_seed() {
     let supernet = trained(&model, 5);
     let training = |seed| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        answers(&model, &supernet, &mut Mode::Training(&mut rng))
+        let parameters = supernet.parameters(&model);
+        answers_with(&model, &supernet, &parameters, Some(&mut rng))
     };
     assert_eq!(training(1), training(1));
     assert_ne!(training(1), training(2));
-    let whole = answers(&model, &supernet, &mut Mode::Inference(&[]));
+    let whole = answers(&model, &supernet);
     let trials = 200;
     let mut mean = vec![0.0; whole.len()];
     for seed in 0..trials {
