@@ -18,7 +18,7 @@ const TILE_GAP: (f64, f64) = (3.0, 0.05);
 const ROUTER_GAP: (f64, f64) = (14.0, 0.26);
 /// Width of the memory's port.
 const PORT: f64 = 6.0;
-const LARGEST_ROOM: f64 = 140.0;
+const LARGEST_ROOM: f64 = 120.0;
 const LABEL: f64 = 9.0;
 
 /// Where tiles are drawn.
