@@ -239,6 +239,78 @@ fn mistakes_about_cells() {
     check("cells.toml", message, "cells.toml:5:1");
 }
 
+#[test]
+fn mistakes_about_chips() {
+    let check = |section: &str, from: &str, to: &str, message: &str, place: &str| {
+        let bench = Bench::new();
+        let table = bench.succeed(&["chips", "isaac"]);
+        assert!(table.contains(from), "{from}");
+        bench.write("chip.toml", &table.replacen(from, to, 1));
+        let section = format!("[hardware]\n{section}\n[score]\n");
+        bench.write(
+            "search.toml",
+            &SMALL_SEARCH.replacen("[score]\n", &section, 1),
+        );
+        let error = bench.fail(2, &["search", "search.toml", "--run", "run"]);
+        assert!(error.contains(message) && error.contains(place), "{error}");
+        assert!(!exists(&bench.path("run")), "nothing is made");
+        error
+    };
+    let own = "chip = \"chip.toml\"";
+    check(
+        "chip = \"tpu\"",
+        "",
+        "",
+        "there is no chip `tpu`",
+        "search.toml:15:8",
+    );
+    check(
+        "node-nm = 5",
+        "",
+        "",
+        "`node-nm` is 5, expected 7 to 130",
+        "search.toml:15:11",
+    );
+    check(
+        "chips = 2",
+        "",
+        "",
+        "unknown field `chips`",
+        "search.toml:15:1",
+    );
+    check(
+        own,
+        "tiles = 168",
+        "tils = 168",
+        "unknown field `tils`",
+        "chip.toml:17:1",
+    );
+    let message = "`crossbar.area-um2` is -25, expected 0 or more";
+    let error = check(
+        own,
+        "area-um2 = 25.0",
+        "area-um2 = -25.0",
+        message,
+        "chip.toml:26:1",
+    );
+    assert!(error.contains("^^^^^^^^"), "{error}");
+    let message = "the inputs of a tile's 96 crossbars take";
+    check(
+        own,
+        "crossbar-rows = 128",
+        "crossbar-rows = 1024",
+        message,
+        "chip.toml:10:1",
+    );
+    check(
+        own,
+        "node-nm = 32.0",
+        "node-nm = 0.0",
+        "`node-nm` is 0",
+        "chip.toml:7:1",
+    );
+}
+
 /// Cells whose highest level is below the lowest.
 const CELLS: &str = r#"name = "upside-down"
 

@@ -8,6 +8,7 @@ mod cost;
 mod design;
 mod dram;
 mod explanation;
+mod floorplan;
 mod ledger;
 mod model;
 mod queue;
@@ -22,6 +23,7 @@ pub use design::{
 };
 pub use dram::{DramEnergies, DramStandard};
 pub use explanation::Explanation;
+pub use floorplan::Floorplan;
 pub use ledger::{Charge, Factor, UnitCost};
 pub use model::PimCostModel;
 pub use queue::Load;

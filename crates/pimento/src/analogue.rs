@@ -1,6 +1,6 @@
 //! The cells that networks are scored on.
 
-use std::{num::NonZero, ops::Range, path::Path};
+use std::{num::NonZero, path::Path};
 
 use pimento_data::{ClickLog, Split};
 use pimento_hardware::{CellPreset, ChipDesign, ReramPreset};
@@ -75,15 +75,15 @@ impl AnalogueSection {
         }
     }
 
-    /// What it says about these cells.
-    pub(crate) fn conditions(&self, cells: CellPreset) -> Conditions {
+    /// What it says about these cells on this chip.
+    pub(crate) fn conditions(&self, cells: CellPreset, chip: &ReramPreset) -> Conditions {
         Conditions {
             cells,
             chips: self.chips.get(),
             fidelity: self.fidelity,
             calibration_samples: self.calibration_samples,
             corrects_columns: self.corrects_columns,
-            flips_columns: ReramPreset::isaac().saves_adc_bit(),
+            flips_columns: chip.saves_adc_bit(),
         }
     }
 }
@@ -137,17 +137,7 @@ pub(crate) fn built_in_cells(name: &str) -> Option<CellPreset> {
 /// Reads cells from a file.
 pub(crate) fn read_cells(path: &Path) -> Result<CellPreset, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::file("read", path, source))?;
-    CellPreset::parse(&text).map_err(|error| {
-        let span = error.span().or_else(|| place(&text, error.key()?));
-        Error::toml(path, &text, error, span)
-    })
-}
-
-/// Where a key of a table stands.
-fn place(text: &str, (table, key): (&str, &str)) -> Option<Range<usize>> {
-    let header = text.find(&format!("[{table}]"))?;
-    let first = header + text[header..].find(key)?;
-    Some(first..first + key.len().max(1))
+    CellPreset::parse(&text).map_err(|error| Error::preset(path, &text, &error))
 }
 
 fn two() -> NonZero<u32> {

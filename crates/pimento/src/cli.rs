@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pimento_space::PathSampler;
 use pimento_supernet::DeviceKind;
 
+use crate::chip::checked_node_nm;
+
 /// Finds click-through-rate models and the processing-in-memory hardware that runs them, together.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -77,8 +79,11 @@ pub(crate) enum Command {
     Analogue(AnalogueArgs),
     /// Tells what each kind and width of embedding table costs in log loss, and its bytes.
     Tables(TablesArgs),
-    /// Prices a design: latency, energy, power, area, by component and by operator.
+    /// Prices a design: latency, energy, power, area, by component and by operator; explains and draws
+    /// it.
     Cost(CostArgs),
+    /// Lists the built-in chips, or prints the tables of one, to copy and change.
+    Chips(ChipsArgs),
     /// Describes search spaces and draws designs from them.
     #[command(subcommand)]
     Space(SpaceCommand),
@@ -242,9 +247,34 @@ pub(crate) struct AnalogueArgs {
 pub(crate) struct CostArgs {
     /// A design as `space sample` prints it, or one of the designs of a `pareto.json`.
     pub(crate) design: PathBuf,
+    /// A chip (TOML) or the name of a built-in one: the price at the sizes that chip was published
+    /// with, whatever sizes the design has. By default, the design's sizes of the chip that it was
+    /// searched on.
+    #[arg(long)]
+    pub(crate) chip: Option<PathBuf>,
+    /// Scales the chip to this node, 7 to 130 nm.
+    #[arg(long, value_name = "NM", value_parser = node_nm)]
+    pub(crate) node_nm: Option<f64>,
+    /// Also tells power, waiting and lifetime under so many inferences per second, which come at random.
+    #[arg(long, value_name = "INFERENCES_PER_S", value_parser = positive)]
+    pub(crate) rate: Option<f64>,
+    /// Tells how a figure comes about, number by number, and where the numbers are from: `energy`,
+    /// `area`, `power` of all units, one component of them as in `energy.adc`, or `latency`.
+    #[arg(long, value_name = "FIGURE")]
+    pub(crate) explain: Option<String>,
+    /// Draws the breakdown, the mapping on tiles and the schedule into this file (SVG).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// Prints JSON instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Arguments of `chips`.
+#[derive(Debug, Args)]
+pub(crate) struct ChipsArgs {
+    /// Name of a built-in chip whose tables (TOML) are printed.
+    pub(crate) name: Option<String>,
 }
 
 /// Commands about search spaces.
@@ -314,4 +344,15 @@ fn not_negative(text: &str) -> Result<f64, String> {
         Ok(value) if value.is_finite() && value >= 0.0 => Ok(value),
         _ => Err("expected a number, 0 or more".to_owned()),
     }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        _ => Err("expected a positive number".to_owned()),
+    }
+}
+
+fn node_nm(text: &str) -> Result<f64, String> {
+    checked_node_nm(text.parse().unwrap_or(f64::NAN))
 }

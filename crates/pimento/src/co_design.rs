@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     analogue::{self, Conditions, Exam},
+    chip::{ChipRecord, OpenChip},
     config::ScoreSection,
 };
 
@@ -40,15 +41,17 @@ pub(crate) struct CoDesign<'a> {
 
 /// The cost model with the embedding tables that every design has.
 pub(crate) struct Pricing {
+    chip: OpenChip,
     model: PimCostModel,
     table_rows: Vec<u64>,
 }
 
 impl Pricing {
-    /// Prices designs for tables of these sizes.
-    pub(crate) fn new(table_rows: Vec<u64>) -> Self {
+    /// Prices designs on this chip for tables of these sizes.
+    pub(crate) fn new(chip: OpenChip, table_rows: Vec<u64>) -> Self {
         Self {
-            model: PimCostModel::isaac(),
+            model: PimCostModel::new(chip.preset.clone()),
+            chip,
             table_rows,
         }
     }
@@ -67,7 +70,12 @@ impl Pricing {
     /// Figures of merit of a handcrafted model, mapped as references are.
     pub(crate) fn handcrafted(&self, model: &Handcrafted, input: InputShape) -> CostSummary {
         let workload = model.lower(input, &self.table_rows);
-        self.model.summary(&workload, &Hardware::naive())
+        self.model.summary(&workload, &self.chip.naive_hardware())
+    }
+
+    /// The chip.
+    pub(crate) fn chip(&self) -> &ChipRecord {
+        &self.chip.record
     }
 
     /// Rows of the embedding tables.

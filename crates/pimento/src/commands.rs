@@ -1,6 +1,7 @@
 //! One module per command of the program.
 
 pub(crate) mod analogue;
+pub(crate) mod chips;
 pub(crate) mod cost;
 pub(crate) mod data;
 pub(crate) mod front;

@@ -16,6 +16,7 @@ use toml::Spanned;
 
 use crate::{
     analogue::{AnalogueSection, Conditions, built_in_cells, read_cells},
+    chip::{HardwareSection, OpenChip},
     co_design::OBJECTIVES,
     error::Error,
     references::Reference,
@@ -36,6 +37,8 @@ pub(crate) struct SearchConfig {
     pub(crate) text: String,
     /// What it says.
     pub(crate) file: ConfigFile,
+    /// The chip that designs are priced on.
+    pub(crate) chip: OpenChip,
 }
 
 /// The keys of `search.toml`.
@@ -48,6 +51,8 @@ pub(crate) struct ConfigFile {
     pub(crate) data: Spanned<DataSection>,
     /// A search space: the name of a built-in one or a file, relative to the configuration.
     pub(crate) space: Spanned<String>,
+    /// What designs are priced on.
+    pub(crate) hardware: HardwareSection,
     /// How the supernet is trained.
     pub(crate) supernet: SupernetSection,
     /// How networks are scored.
@@ -192,6 +197,7 @@ impl Default for ConfigFile {
             seed: 1,
             data: Spanned::new(0..0, DataSection::default()),
             space: spanned("quickstart"),
+            hardware: HardwareSection::default(),
             supernet: SupernetSection::default(),
             score: Spanned::new(0..0, ScoreSection::default()),
             search: Spanned::new(0..0, SearchSettings::default()),
@@ -250,12 +256,19 @@ impl SearchConfig {
 
     /// Reads a text; `path` is for messages and for paths relative to it.
     pub(crate) fn parse(path: &Path, text: String) -> Result<Self, Error> {
+        Self::parse_with(path, text, Path::new(""))
+    }
+
+    /// The same; a chip that is not built in is read from the file `kept` if that exists.
+    pub(crate) fn parse_with(path: &Path, text: String, kept: &Path) -> Result<Self, Error> {
         let file: ConfigFile = toml::from_str(&text)
             .map_err(|error| Error::toml(path, &text, error.message(), error.span()))?;
+        let chip = file.hardware.open(path, &text, kept)?;
         let config = Self {
             path: path.to_owned(),
             text,
             file,
+            chip,
         };
         config.check()?;
         Ok(config)
@@ -280,7 +293,7 @@ impl SearchConfig {
             },
             Ok,
         )?;
-        Ok(Some(section.conditions(cells)))
+        Ok(Some(section.conditions(cells, &self.chip.preset)))
     }
 
     /// A path in the configuration, relative to the configuration's folder.

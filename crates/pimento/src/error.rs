@@ -7,6 +7,7 @@ use std::{
     process::ExitCode,
 };
 
+use pimento_hardware::PresetError;
 use thiserror::Error;
 
 use crate::interrupt::INTERRUPTED;
@@ -127,6 +128,12 @@ impl Error {
         }
     }
 
+    /// An error about the text of a hardware preset.
+    pub(crate) fn preset(path: &Path, text: &str, error: &PresetError) -> Self {
+        let span = error.span().or_else(|| place(text, error.key()?));
+        Self::toml(path, text, error, span)
+    }
+
     /// An error about the text of a JSON file.
     pub(crate) fn json(path: &Path, message: impl ToString) -> Self {
         Self::Json {
@@ -154,5 +161,51 @@ impl Error {
             Self::Interrupted { .. } => ExitCode::from(INTERRUPTED as u8),
             _ => ExitCode::FAILURE,
         }
+    }
+}
+
+/// Where a key of a table stands, or else the table; a key outside of tables is a table without keys.
+fn place(text: &str, (table, key): (&str, &str)) -> Option<Range<usize>> {
+    let line = |from: usize, start: &str| {
+        let mut first = from;
+        text[from..].split_inclusive('\n').find_map(|line| {
+            let found = first + line.len() - line.trim_start().len();
+            first += line.len();
+            let rest = text[found..].strip_prefix(start)?;
+            let is_whole = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-');
+            is_whole.then_some(found..found + start.len())
+        })
+    };
+    let Some(header) = line(0, &format!("[{table}]")) else {
+        return line(0, table);
+    };
+    line(header.end, key)
+        .filter(|found| !key.is_empty() && !text[header.end..found.start].contains("\n["))
+        .or(Some(header))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn keys_are_found_in_their_table() {
+        let text = "node-nm = 7\n[a]\ncell-rows = 1\nrows = 2\n[b]\n  rows = 3\n";
+        let check = |table, key, expected: Option<&str>| {
+            let found = place(text, (table, key)).map(|span| &text[span.start..]);
+            assert!(
+                match (found, expected) {
+                    (Some(found), Some(expected)) => found.starts_with(expected),
+                    (found, expected) => found == expected,
+                },
+                "{found:?}"
+            );
+        };
+        check("a", "rows", Some("rows = 2"));
+        check("b", "rows", Some("rows = 3"));
+        check("a", "cols", Some("[a]"));
+        check("b", "cell-rows", Some("[b]"));
+        check("node-nm", "", Some("node-nm = 7"));
+        check("c", "rows", None);
     }
 }

@@ -3,19 +3,26 @@
 mod analogue;
 mod baselines;
 mod catalogue;
+mod chip;
 mod cli;
 mod co_design;
 mod commands;
 mod config;
+mod design_file;
 mod diagnostic;
 mod error;
+mod explanation;
 mod interrupt;
 mod journal;
 mod pareto;
+mod picture;
+mod priced_design;
 mod progress;
+mod quantity;
 mod rank_statistics;
 mod references;
 mod run;
+mod svg;
 mod table;
 mod verify;
 
@@ -44,6 +51,7 @@ fn main() -> ExitCode {
         Command::Rank(arguments) => commands::rank::run(&cli, arguments, &interrupt),
         Command::Front(arguments) => commands::front::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments),
+        Command::Chips(arguments) => commands::chips::run(arguments),
         Command::Space(command) => commands::space::run(command),
         Command::Data(command) => commands::data::run(&cli, command),
     };

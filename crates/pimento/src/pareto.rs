@@ -5,7 +5,7 @@ use pimento_space::{Genotype, Network};
 use pimento_supernet::Quality;
 use serde::{Deserialize, Serialize};
 
-use crate::verify::Training;
+use crate::{chip::ChipRecord, verify::Training};
 
 /// Name of the format.
 pub(crate) const FORMAT: &str = "pimento-pareto";
@@ -51,6 +51,9 @@ pub(crate) struct Origin {
     pub(crate) data_fingerprint: String,
     /// Rows of the embedding tables.
     pub(crate) table_rows: Vec<u64>,
+    /// The chip that priced all designs; absent in files of before there was a choice.
+    #[serde(default)]
+    pub(crate) chip: ChipRecord,
     /// Best possible scores on the validation split, where the log is synthetic.
     pub(crate) best_possible: Option<Quality>,
 }
@@ -66,6 +69,9 @@ pub(crate) struct DesignRecord {
     pub(crate) network: Network,
     /// The hardware.
     pub(crate) hardware: Hardware,
+    /// The chip whose sizes the hardware chooses.
+    #[serde(default)]
+    pub(crate) chip: ChipRecord,
     /// Rows of the embedding tables, were they full.
     pub(crate) table_rows: Vec<u64>,
     /// Bytes of the embedding tables, one copy of each; absent where all are full at one precision.

@@ -20,14 +20,13 @@ pub(crate) enum Reference {
 }
 
 impl Reference {
-    /// The reference for a log with inputs of this shape, with its name for people.
-    pub(crate) fn design(self, input: InputShape) -> (String, Design) {
+    /// The reference on this hardware for a log with inputs of this shape, with its name for people.
+    pub(crate) fn design(self, input: InputShape, hardware: Hardware) -> (String, Design) {
         let (name, network) = match self {
             Self::NasrecSmall => published(input, nasrec::Config::Small),
             Self::NasrecFull => published(input, nasrec::Config::Full),
             Self::Dlrm => ("DLRM-shaped, handcrafted".to_owned(), dlrm_shaped(input)),
         };
-        let hardware = Hardware::naive();
         (name, Design { network, hardware })
     }
 }

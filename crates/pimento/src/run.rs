@@ -16,6 +16,9 @@ use crate::{
     error::Error,
 };
 
+/// The chip of a run, where it is not built in.
+const CHIP_FILE: &str = "chip.toml";
+
 /// The folder of one run.
 #[derive(Debug, Clone)]
 pub(crate) struct RunFolder {
@@ -23,7 +26,7 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes a new folder for `config` and writes the configuration into it.
+    /// Makes a new folder for `config` and writes the configuration and its chip into it.
     pub(crate) fn create(config: &SearchConfig, path: Option<&Path>) -> Result<Self, Error> {
         let path = match path {
             Some(path) => path.to_owned(),
@@ -36,6 +39,9 @@ impl RunFolder {
         fs::create_dir_all(&path).map_err(|source| Error::file("create", &path, source))?;
         let run = Self { path };
         run.write("search.toml", config.text.as_bytes())?;
+        if let Some(chip) = &config.chip.record.toml {
+            run.write(CHIP_FILE, chip.as_bytes())?;
+        }
         let folder = config.path.parent().unwrap_or(Path::new("")).to_owned();
         let folder = fs::canonicalize(if folder.as_os_str().is_empty() {
             Path::new(".")
@@ -72,7 +78,8 @@ impl RunFolder {
         &self.path
     }
 
-    /// The configuration the run began with; its relative paths mean what they meant then.
+    /// The configuration the run began with, on the chip that it began with; its relative paths mean
+    /// what they meant then.
     pub(crate) fn config(&self) -> Result<SearchConfig, Error> {
         let path = self.path.join("search.toml");
         let text =
@@ -80,7 +87,7 @@ impl RunFolder {
         let from = self.path.join("search.toml.from");
         let origin =
             fs::read_to_string(&from).map_err(|source| Error::file("read", &from, source))?;
-        SearchConfig::parse(Path::new(&origin), text)
+        SearchConfig::parse_with(Path::new(&origin), text, &self.path.join(CHIP_FILE))
     }
 
     /// Writes a JSON file.
@@ -143,15 +150,24 @@ impl RunFolder {
         name: &str,
         fill: impl FnOnce(&mut BufWriter<fs::File>) -> std::io::Result<()>,
     ) -> Result<(), Error> {
-        let (path, temporary) = (self.path.join(name), self.path.join(format!(".{name}.tmp")));
-        let write = || {
-            let mut file = BufWriter::new(fs::File::create(&temporary)?);
-            fill(&mut file)?;
-            file.into_inner()?.sync_all()?;
-            fs::rename(&temporary, &path)
-        };
-        write().map_err(|source| Error::file("write", &path, source))
+        write_whole(&self.path.join(name), fill)
     }
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write_whole(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<fs::File>) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.tmp"));
+    let write = || {
+        let mut file = BufWriter::new(fs::File::create(&temporary)?);
+        fill(&mut file)?;
+        file.into_inner()?.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|source| Error::file("write", path, source))
 }
 
 fn file_name(config: &SearchConfig) -> PathBuf {

@@ -60,6 +60,7 @@ pub(crate) fn front(file: &ParetoFile) -> String {
         .collect::<Vec<_>>();
     let mut text = table(&header, rows);
     text.push_str("log loss and AUC: supernet, validation; alone: validation log loss when trained from scratch\n");
+    text.push_str(&format!("costs: chip {}\n", file.origin.chip));
     text.push_str(&factors(file));
     text
 }

@@ -110,6 +110,16 @@ impl ReramPreset {
         self.node_nm
     }
 
+    /// Tiles of the published chip.
+    pub fn tiles(&self) -> u32 {
+        self.chip.tiles
+    }
+
+    /// Bits of weights and inputs that [`totals`](Self::totals) are told for.
+    pub fn data_bits(&self) -> u8 {
+        self.chip.data_bits
+    }
+
     /// Whether columns are stored flipped where that halves their largest sum, which saves
     /// converters a bit.
     pub fn saves_adc_bit(&self) -> bool {

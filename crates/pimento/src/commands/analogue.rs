@@ -179,7 +179,8 @@ pub(crate) fn run(cli: &Cli, arguments: &AnalogueArgs, interrupt: &Interrupt) ->
 fn conditions(arguments: &AnalogueArgs, config: &SearchConfig) -> Result<Conditions, Error> {
     let of_run = match config.analogue()? {
         Some(conditions) => conditions,
-        None => AnalogueSection::new(DEFAULT_CELLS).conditions(cells(Path::new(DEFAULT_CELLS))?),
+        None => AnalogueSection::new(DEFAULT_CELLS)
+            .conditions(cells(Path::new(DEFAULT_CELLS))?, &config.chip.preset),
     };
     Ok(Conditions {
         cells: match &arguments.cells {

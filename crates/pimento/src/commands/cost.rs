@@ -1,76 +1,224 @@
-//! `cost`: the price of one design, with its breakdown.
+//! `cost`: the price of one design, with its breakdown, explained and drawn.
 
-use std::path::Path;
+use std::{io::Write, path::Path};
 
-use pimento_hardware::{Cost, Hardware};
-use pimento_space::Network;
-use serde::{Deserialize, Serialize};
+use pimento_hardware::{Breakdown, Cost, CostSummary, Figures, Hardware, Load};
+use serde::Serialize;
 
-use crate::{cli::CostArgs, co_design::Pricing, error::Error, table};
+use crate::{
+    chip::ChipRecord,
+    cli::CostArgs,
+    error::Error,
+    explanation::Explained,
+    picture,
+    priced_design::{PricedDesign, op_name},
+    quantity::{self, share},
+    run::write_whole,
+    table,
+};
 
-/// A design as `cost` reads it and `space sample` writes it; the designs of a `pareto.json` have
-/// these fields too.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct DesignFile {
-    /// The network, all shapes known.
-    pub(crate) network: Network,
-    /// The hardware.
-    pub(crate) hardware: Hardware,
-    /// Rows of the embedding tables, one per field.
-    pub(crate) table_rows: Vec<u64>,
+/// A price as JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    chip: &'a ChipRecord,
+    hardware: &'a Hardware,
+    summary: &'a CostSummary,
+    figures: &'a Figures,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    under_load: Option<&'a UnderLoad>,
+    breakdown: &'a Breakdown,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<&'a Explained>,
 }
 
-impl DesignFile {
-    /// Reads and checks a design.
-    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| Error::file("read", path, source))?;
-        let design: Self = serde_json::from_str(&text).map_err(|error| Error::json(path, error))?;
-        design
-            .network
-            .validate()
-            .map_err(|error| Error::json(path, error))?;
-        let (tables, fields) = (design.table_rows.len(), design.network.input.fields);
-        if tables != fields {
-            let message =
-                format!("`table_rows` has {tables} entries, expected one per field: {fields}");
-            return Err(Error::json(path, message));
-        }
-        Ok(design)
-    }
+/// Figures at a rate of inferences that come at random. Times are absent where the queue grows
+/// without end.
+#[derive(Serialize)]
+struct UnderLoad {
+    inferences_per_s: f64,
+    /// Share of the throughput.
+    share: f64,
+    power_mw: f64,
+    mean_ns: f64,
+    p50_ns: f64,
+    p95_ns: f64,
+    p99_ns: f64,
+    /// Absent where no cells are written.
+    lifetime_years: Option<f64>,
 }
 
 /// Prices a design.
 pub(crate) fn run(arguments: &CostArgs) -> Result<(), Error> {
-    let design = DesignFile::read(&arguments.design)?;
-    let cost = Pricing::new(design.table_rows).cost(&design.network, &design.hardware);
-    let text = if arguments.json {
-        let json = serde_json::to_string_pretty(&cost);
-        json.map_err(|error| Error::json(&arguments.design, error))? + "\n"
+    let design = PricedDesign::open(arguments)?;
+    let under_load = arguments
+        .rate
+        .map(|rate| UnderLoad::new(&design.cost, rate));
+    let path = arguments.explain.as_deref();
+    let explained = path.map(|path| Explained::new(path, &design)).transpose()?;
+    if let Some(file) = &arguments.svg {
+        let name = arguments.design.file_stem().unwrap_or_default();
+        let drawing = picture::draw(&design, &name.to_string_lossy());
+        write_whole(file, |file| file.write_all(drawing.as_bytes()))?;
+    }
+    table::print(&if arguments.json {
+        json(
+            &arguments.design,
+            &design,
+            under_load.as_ref(),
+            explained.as_ref(),
+        )?
+    } else if let Some(explained) = explained {
+        explained.render()
     } else {
-        render(&cost)
-    };
-    table::print(&text);
+        render(&design, under_load.as_ref())
+    });
     Ok(())
 }
 
-fn render(cost: &Cost) -> String {
-    let summary = &cost.summary;
-    let mut text = table::table(
-        &["figure", "value"],
-        [
-            ("latency", format!("{:.3} µs", summary.latency_ns / 1e3)),
-            ("energy", format!("{:.3} nJ", summary.energy_pj / 1e3)),
-            ("power", format!("{:.2} mW", summary.power_mw)),
-            ("area", format!("{:.4} mm²", summary.area_um2 / 1e6)),
+fn json(
+    path: &Path,
+    design: &PricedDesign,
+    under_load: Option<&UnderLoad>,
+    explanation: Option<&Explained>,
+) -> Result<String, Error> {
+    let report = Report {
+        chip: &design.chip,
+        hardware: &design.hardware,
+        summary: &design.cost.summary,
+        figures: &design.cost.figures,
+        under_load,
+        breakdown: &design.cost.breakdown,
+        explanation,
+    };
+    let json = serde_json::to_string_pretty(&report);
+    Ok(json.map_err(|error| Error::json(path, error))? + "\n")
+}
+
+impl UnderLoad {
+    fn new(cost: &Cost, inferences_per_s: f64) -> Self {
+        let summary = &cost.summary;
+        let load = Load::new(
+            summary.latency_ns,
+            summary.throughput_per_s,
+            inferences_per_s,
+        );
+        Self {
+            inferences_per_s,
+            share: load.share(),
+            power_mw: cost.power_at_mw(inferences_per_s),
+            mean_ns: load.mean_ns(),
+            p50_ns: load.quantile_ns(0.5),
+            p95_ns: load.quantile_ns(0.95),
+            p99_ns: load.quantile_ns(0.99),
+            lifetime_years: cost.lifetime_years(inferences_per_s),
+        }
+    }
+
+    fn render(&self) -> String {
+        let latency = |ns: f64| {
+            if ns.is_finite() {
+                quantity::time(ns)
+            } else {
+                "the queue grows without end".to_owned()
+            }
+        };
+        let mut rows = vec![
             (
-                "throughput",
-                format!("{:.4e} inferences/s", summary.throughput_per_s),
+                "share of throughput",
+                format!("{:.2} %", 100.0 * self.share),
             ),
-            ("violation", format!("{}", summary.violation)),
-        ]
-        .map(|(name, value)| vec![name.to_owned(), value]),
-    );
+            ("power", quantity::power(self.power_mw)),
+            ("mean latency", latency(self.mean_ns)),
+            ("median latency", latency(self.p50_ns)),
+            ("95 % of latencies within", latency(self.p95_ns)),
+            ("99 % of latencies within", latency(self.p99_ns)),
+        ];
+        if let Some(years) = self.lifetime_years {
+            rows.push(("lifetime of cells", lifetime(years)));
+        }
+        let title = format!("at {} inferences/s", self.inferences_per_s);
+        table::table(&[&title, "value"], named(rows))
+    }
+}
+
+fn render(design: &PricedDesign, under_load: Option<&UnderLoad>) -> String {
+    let mut text = figures(&design.cost);
+    if let Some(under_load) = under_load {
+        text.push_str(&under_load.render());
+    }
+    text.push_str(&components(&design.cost));
+    text.push_str(&ops(design));
+    text.push_str(&format!(
+        "chip {}; * the operators that decide the latency\n",
+        design.chip
+    ));
+    text
+}
+
+fn figures(cost: &Cost) -> String {
+    let (summary, figures) = (&cost.summary, &cost.figures);
+    let product = quantity::number(figures.energy_delay_pj_ns / 1e9, 4);
+    let mut rows = vec![
+        ("latency", format!("{:.3} µs", summary.latency_ns / 1e3)),
+        ("energy", format!("{:.3} nJ", summary.energy_pj / 1e3)),
+        ("power", format!("{:.2} mW", summary.power_mw)),
+        ("area", format!("{:.4} mm²", summary.area_um2 / 1e6)),
+        (
+            "throughput",
+            format!("{:.4e} inferences/s", summary.throughput_per_s),
+        ),
+        ("violation", format!("{}", summary.violation)),
+        ("multiply–accumulates", figures.macs.to_string()),
+        ("tiles", figures.tiles.to_string()),
+        ("energy · latency", format!("{product} µJ·µs")),
+        (
+            "at full throughput",
+            format!("{} TOPS", quantity::number(figures.tops, 4)),
+        ),
+        (
+            "operations per energy",
+            format!("{} TOPS/W", quantity::number(figures.tops_per_w, 4)),
+        ),
+        (
+            "operations per area",
+            format!("{} TOPS/mm²", quantity::number(figures.tops_per_mm2, 4)),
+        ),
+        ("static power", quantity::power(figures.static_mw)),
+        (
+            "power, all units busy",
+            quantity::power(figures.peak_power_mw),
+        ),
+        (
+            "latency, one operator at a time",
+            quantity::time(figures.one_by_one_ns),
+        ),
+        (
+            "crossbars working",
+            format!("{:.2} %", 100.0 * figures.crossbar_utilisation),
+        ),
+    ];
+    if let Some(inferences) = figures.lifetime_inferences {
+        rows.push(("lifetime of cells", format!("{inferences:.2e} inferences")));
+    }
+    table::table(&["figure", "value"], named(rows))
+}
+
+fn named(rows: Vec<(&str, String)>) -> impl Iterator<Item = Vec<String>> {
+    rows.into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value])
+}
+
+fn lifetime(years: f64) -> String {
+    const SECONDS_PER_YEAR: f64 = 365.25 * 24.0 * 3600.0;
+    if years >= 0.01 {
+        format!("{} years", quantity::number(years, 4))
+    } else {
+        quantity::time(years * SECONDS_PER_YEAR * 1e9)
+    }
+}
+
+fn components(cost: &Cost) -> String {
+    let summary = &cost.summary;
     let components = cost.breakdown.components.iter().map(|part| {
         vec![
             part.component.to_owned(),
@@ -81,14 +229,20 @@ fn render(cost: &Cost) -> String {
         ]
     });
     let header = ["component", "energy nJ", "share", "area mm²", "share"];
-    text.push_str(&table::table(&header, components));
-    let ops = cost.breakdown.ops.iter().map(|op| {
+    table::table(&header, components)
+}
+
+fn ops(design: &PricedDesign) -> String {
+    let (summary, breakdown) = (&design.cost.summary, &design.cost.breakdown);
+    let ops = breakdown.ops.iter().enumerate().map(|(index, op)| {
+        let mark = if design.is_critical(index) { " *" } else { "" };
         vec![
-            format!("{}.{}", op.block, op.layer),
+            format!("{}{mark}", op_name(op)),
             format!("{:.1}", op.start_ns),
             format!("{:.1}", op.latency_ns),
             format!("{:.3}", op.energy_pj / 1e3),
             share(op.energy_pj, summary.energy_pj),
+            op.tile.to_string(),
             op.crossbars.to_string(),
             format!("{:.1} %", 100.0 * op.utilisation),
         ]
@@ -99,17 +253,9 @@ fn render(cost: &Cost) -> String {
         "latency ns",
         "energy nJ",
         "share",
+        "tile",
         "crossbars",
         "cells used",
     ];
-    text.push_str(&table::table(&header, ops));
-    text
-}
-
-fn share(part: f64, whole: f64) -> String {
-    if whole > 0.0 {
-        format!("{:.1} %", 100.0 * part / whole)
-    } else {
-        "–".to_owned()
-    }
+    table::table(&header, ops)
 }

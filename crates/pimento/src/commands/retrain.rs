@@ -1,13 +1,13 @@
 //! `retrain`: designs of a front, and handcrafted models, trained from scratch over several seeds.
 
 use pimento_hardware::CostSummary;
-use pimento_space::Network;
+use pimento_space::{InputShape, Network};
 use pimento_supernet::{Device, Model, Quality, input_shape};
 use serde::Serialize;
 
 use crate::{
     baselines::{self, Baseline},
-    catalogue::{OpenLog, open_log},
+    catalogue::open_log,
     cli::{Cli, RetrainArgs},
     co_design::Pricing,
     commands::{front::load, train::use_threads},
@@ -44,7 +44,7 @@ struct Retrained {
     trainings: Vec<Training>,
     /// Multiply–accumulates per inference.
     macs: u64,
-    /// A design on its hardware, a baseline at 16 bits on the default hardware.
+    /// A design on its hardware, a baseline at 16 bits on the chip's published sizes.
     cost: Option<CostSummary>,
 }
 
@@ -69,7 +69,11 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
     let recipes = config.file.retrain.get_ref().recipes();
     let regression = Network::without_blocks(input_shape(data.log.shape()), 1);
     let regression = arguments.logistic_regression.then_some(&regression);
-    let mut work = work(&chosen, regression, &baselines, &recipes, &data);
+    let tables = data.log.shape().table_rows.iter();
+    let tables = tables.map(|&rows| u64::from(rows)).collect();
+    let pricing = Pricing::new(config.chip.clone(), tables);
+    let input = input_shape(data.log.shape());
+    let mut work = work(&chosen, regression, &baselines, &recipes, (&pricing, input));
     if let Some(epochs) = arguments.epochs {
         for recipe in work.iter_mut().flat_map(|work| &mut work.recipes) {
             recipe.train.epochs = epochs;
@@ -112,11 +116,8 @@ fn work<'a>(
     regression: Option<&'a Network>,
     baselines: &'a [Baseline],
     recipes: &[Recipe],
-    data: &OpenLog,
+    (pricing, input): (&Pricing, InputShape),
 ) -> Vec<Work<'a>> {
-    let shape = data.log.shape();
-    let tables = shape.table_rows.iter().map(|&rows| u64::from(rows));
-    let pricing = Pricing::new(tables.collect());
     let designs = designs.iter().map(|design| Work {
         name: design.name.clone(),
         supernet: design.quality,
@@ -133,7 +134,6 @@ fn work<'a>(
         macs: network.macs(),
         cost: None,
     });
-    let input = input_shape(shape);
     let baselines = baselines.iter().map(|baseline| Work {
         name: baseline.name.clone(),
         supernet: None,

@@ -35,7 +35,7 @@ fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
         space: &prepared.space,
         supernet: &supernet,
         log,
-        pricing: Pricing::new(prepared.table_rows()),
+        pricing: Pricing::new(prepared.config.chip.clone(), prepared.table_rows()),
         score: prepared.config.file.score.get_ref(),
         analogue: prepared
             .config
@@ -111,7 +111,9 @@ fn describe(
     });
     let retrain = prepared.config.file.retrain.get_ref();
     let input = input_shape(problem.log.shape());
-    let references: Vec<_> = retrain.references.iter().map(|r| r.design(input)).collect();
+    let naive = prepared.config.chip.naive_hardware();
+    let references = retrain.references.iter();
+    let references: Vec<_> = references.map(|r| r.design(input, naive)).collect();
     let designs: Vec<Design> = members
         .iter()
         .map(|m| problem.decode(&m.genotype))
@@ -237,6 +239,7 @@ fn record(
             .then(|| embedding_bytes(&design.network, problem.pricing.table_rows())),
         network: design.network.clone(),
         hardware: design.hardware,
+        chip: problem.pricing.chip().clone(),
         quality: None,
         trainings: alone.get(&design.network).copied().into_iter().collect(),
         cost: cost.summary,
@@ -250,6 +253,7 @@ fn origin(prepared: &Prepared, problem: &CoDesign<'_>) -> Origin {
         space_fingerprint: prepared.space.fingerprint(),
         data_fingerprint: problem.log.fingerprint().to_owned(),
         table_rows: problem.pricing.table_rows().to_vec(),
+        chip: problem.pricing.chip().clone(),
         best_possible: prepared.data.best_possible,
     }
 }

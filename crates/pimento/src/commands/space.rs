@@ -11,8 +11,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    catalogue, cli::SpaceCommand, commands::cost::DesignFile, error::Error, references::NAIVE_BITS,
-    table,
+    catalogue, chip::ChipRecord, cli::SpaceCommand, design_file::DesignFile, error::Error,
+    references::NAIVE_BITS, table,
 };
 
 /// Runs a command about spaces.
@@ -59,6 +59,7 @@ fn sample(space: &Path, seed: u64, input: InputShape, rows: u64) -> Result<(), E
     let file = DesignFile {
         network: design.network,
         hardware: design.hardware,
+        chip: ChipRecord::default(),
         table_rows,
     };
     print_design(space, &file)
@@ -89,6 +90,7 @@ fn import(path: &Path, table_rows: Option<u64>, input: InputShape) -> Result<(),
             &DesignFile {
                 network,
                 hardware: Hardware::naive(),
+                chip: ChipRecord::default(),
                 table_rows: vec![rows; input.fields],
             },
         );

@@ -1,0 +1,61 @@
+//! `chips`: the built-in chips.
+
+use pimento_hardware::ReramPreset;
+
+use crate::{cli::ChipsArgs, error::Error, table};
+
+/// Lists the chips, or prints the tables of one.
+pub(crate) fn run(arguments: &ChipsArgs) -> Result<(), Error> {
+    let text = match &arguments.name {
+        Some(name) => ReramPreset::preset_text(name)
+            .ok_or_else(|| Error::Unknown {
+                what: "built-in chip",
+                name: name.clone(),
+                known: format!("`{}`", ReramPreset::preset_names().join("`, `")),
+            })?
+            .to_owned(),
+        None => list(),
+    };
+    table::print(&text);
+    Ok(())
+}
+
+fn list() -> String {
+    let header = [
+        "chip",
+        "node nm",
+        "crossbar",
+        "cell bits",
+        "ADC bits",
+        "tiles",
+        "power W",
+        "area mm²",
+        "peak TOPS",
+        "TOPS/W",
+        "at bits",
+    ];
+    let presets = ReramPreset::preset_names();
+    let presets = presets.into_iter().filter_map(ReramPreset::preset);
+    format!(
+        "{}power and area of the published chip, all units busy; TOPS and TOPS/W with weights and \
+         inputs of so many bits\n",
+        table::table(&header, presets.map(|preset| row(&preset)))
+    )
+}
+
+fn row(preset: &ReramPreset) -> Vec<String> {
+    let (sizes, totals) = (preset.sizes(), preset.totals());
+    vec![
+        preset.name().to_owned(),
+        preset.node_nm().to_string(),
+        format!("{} × {}", sizes.crossbar_rows, sizes.crossbar_cols),
+        sizes.cell_bits.to_string(),
+        sizes.adc_bits.to_string(),
+        preset.tiles().to_string(),
+        format!("{:.3}", totals.power_w),
+        format!("{:.3}", totals.area_mm2),
+        format!("{:.3}", totals.peak_tops),
+        format!("{:.3}", totals.tops_per_w),
+        preset.data_bits().to_string(),
+    ]
+}

@@ -1,0 +1,75 @@
+//! A design and everything that its price says.
+
+use pimento_hardware::{Cost, CostModel, Explanation, Hardware, OpCost, PimCostModel, Workload};
+use pimento_space::lower;
+
+use crate::{
+    chip::{ChipRecord, OpenChip},
+    cli::CostArgs,
+    design_file::DesignFile,
+    error::Error,
+};
+
+/// A design on a chip, and what it costs there.
+pub(crate) struct PricedDesign {
+    /// The chip.
+    pub(crate) chip: ChipRecord,
+    /// The node that the chip's tables are written for.
+    pub(crate) published_node_nm: f64,
+    /// The sizes of the chip, and the memory.
+    pub(crate) hardware: Hardware,
+    /// What it costs.
+    pub(crate) cost: Cost,
+    /// What priced it.
+    pub(crate) model: PimCostModel,
+    workload: Workload,
+}
+
+impl PricedDesign {
+    /// Prices the design of a file as the arguments ask.
+    pub(crate) fn open(arguments: &CostArgs) -> Result<Self, Error> {
+        let design = DesignFile::read(&arguments.design)?;
+        let mut hardware = design.hardware;
+        let mut chip = if let Some(path) = &arguments.chip {
+            let chip = OpenChip::named(path)?;
+            hardware.chip = chip.preset.sizes();
+            chip
+        } else {
+            OpenChip::recorded(&design.chip, &arguments.design)?
+        };
+        if let Some(node_nm) = arguments.node_nm {
+            chip = chip.at_node(node_nm);
+        }
+        let published_node_nm = chip.published_node_nm();
+        let model = PimCostModel::new(chip.preset);
+        let workload = lower(&design.network, &design.table_rows);
+        Ok(Self {
+            chip: chip.record,
+            published_node_nm,
+            hardware,
+            cost: model.cost(&workload, &hardware),
+            model,
+            workload,
+        })
+    }
+
+    /// Every charge that the figures are made of.
+    pub(crate) fn explain(&self) -> Explanation {
+        self.model.explain(&self.workload, &self.hardware)
+    }
+
+    /// Where a number comes from, by its key in a charge.
+    pub(crate) fn source(&self, key: &str) -> &str {
+        self.model.source(key, &self.hardware)
+    }
+
+    /// Whether an operator decides the latency.
+    pub(crate) fn is_critical(&self, op: usize) -> bool {
+        self.cost.breakdown.critical_path.contains(&op)
+    }
+}
+
+/// An operator's name for people.
+pub(crate) fn op_name(op: &OpCost) -> String {
+    format!("{}.{}", op.block, op.layer)
+}
