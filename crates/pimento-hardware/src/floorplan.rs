@@ -28,6 +28,7 @@ impl Floorplan {
 
     /// Column and row of a tile's router; the memory's port is beside the first one, (0, 0).
     pub fn router(&self, tile: u32) -> (u32, u32) {
-        self.mesh.router(tile)
+        let node = self.mesh.node_of_tile(tile);
+        (node.col, node.row)
     }
 }

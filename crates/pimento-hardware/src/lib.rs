@@ -3,6 +3,7 @@
 //! [`PimCostModel`] prices a workload on [`Hardware`]; formulas and sources stand in
 //! `docs/cost-model.md`.
 
+mod cluster;
 mod component;
 mod cost;
 mod design;
@@ -16,6 +17,7 @@ mod reram;
 mod schedule;
 mod workload;
 
+pub use cluster::{ClusterPlacement, ClusterPreset, MatrixPlacement};
 pub use cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary, Figures, OpCost};
 pub use design::{
     ChipDesign, Dynamic, Hardware, MemoryDesign, MemoryStandard, Packing, PimLevel, Readout,

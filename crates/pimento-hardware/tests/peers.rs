@@ -2,22 +2,14 @@
 //! names its source.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod oracle;
+
 use pimento_hardware::{
     ChipDesign, CostModel, Hardware, OpKind, PimCostModel, ReramPreset, Workload,
 };
 use serde_json::Value;
 
-fn oracle(text: &str) -> Value {
-    serde_json::from_str(text).unwrap()
-}
-
-fn assert_close(found: f64, expected: f64, relative: f64, what: &str) {
-    let error = (found / expected - 1.0).abs();
-    assert!(
-        error <= relative,
-        "{what}: {found} instead of {expected}, {error:e} off"
-    );
-}
+use oracle::assert_close;
 
 fn layer(rows: u64, cols: u64, bits: (u64, u64)) -> Workload {
     let mut workload = Workload::with_capacity(1);
@@ -57,7 +49,7 @@ fn hardware(preset: &ReramPreset, change: impl FnOnce(&mut ChipDesign)) -> Hardw
 /// cycles. It divides a single vector's time by the copies of the weights, which we do not.
 #[test]
 fn neurosim_cycles_of_the_converters() {
-    let oracle = oracle(include_str!("oracles/neurosim_adc_cycles.json"));
+    let oracle = oracle::read(include_str!("oracles/neurosim_adc_cycles.json"));
     let text = ReramPreset::preset_text("neurosim-22nm").unwrap();
     let mut layers = 0;
     for run in oracle["runs"].as_array().unwrap() {
@@ -105,7 +97,7 @@ fn neurosim_cycles_of_the_converters() {
 /// Its converters by successive approximation at 22 nm: the period follows from the preset.
 #[test]
 fn neurosim_periods_of_successive_approximation() {
-    let oracle = oracle(include_str!("oracles/neurosim_adc_cycles.json"));
+    let oracle = oracle::read(include_str!("oracles/neurosim_adc_cycles.json"));
     let preset = ReramPreset::preset("neurosim-22nm").unwrap();
     let mut runs = 0;
     for run in oracle["runs"].as_array().unwrap() {
@@ -137,7 +129,7 @@ fn neurosim_periods_of_successive_approximation() {
 /// MNSIM-2.0: tiles, and area and energy of crossbars, converters and drivers, of all 18 runs.
 #[test]
 fn mnsim_crossbars_converters_and_drivers() {
-    let oracle = oracle(include_str!("oracles/mnsim_mlp.json"));
+    let oracle = oracle::read(include_str!("oracles/mnsim_mlp.json"));
     let runs = oracle["runs"].as_array().unwrap();
     for run in runs {
         let (preset, sizes) = mnsim(&run["overrides"]);
@@ -222,7 +214,7 @@ fn mnsim(overrides: &Value) -> (ReramPreset, ChipDesign) {
 /// NeuRRAM's silicon (Wan et al., Nature 608, 2022): all cores with 4-bit weights.
 #[test]
 fn neurram_silicon() {
-    let oracle = oracle(include_str!("oracles/neurram.json"));
+    let oracle = oracle::read(include_str!("oracles/neurram.json"));
     let text = ReramPreset::preset_text("neurram").unwrap();
     let two_phases = ReramPreset::parse(text).unwrap();
     let one_phase = with(text, "bits-per-phase = 3", "bits-per-phase = 8");
@@ -267,7 +259,7 @@ fn neurram_silicon() {
 /// One of its cores: neurons, drivers and cells.
 #[test]
 fn neurram_area_of_a_core() {
-    let oracle = oracle(include_str!("oracles/neurram.json"));
+    let oracle = oracle::read(include_str!("oracles/neurram.json"));
     let preset = ReramPreset::preset("neurram").unwrap();
     let hardware = hardware(&preset, |_| ());
     let model = PimCostModel::new(preset);

@@ -1,27 +1,18 @@
 //! Agreement with published figures; each oracle file names its source.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod oracle;
+
 use pimento_hardware::{
     CostModel, DramStandard, EmbeddingTable, Hardware, MemoryStandard, OpKind, PimCostModel,
     PimLevel, ReramPreset, TableStorage, Workload, adc_regression, map_matrix,
 };
-use serde_json::Value;
 
-fn oracle(text: &str) -> Value {
-    serde_json::from_str(text).unwrap()
-}
-
-fn assert_close(found: f64, expected: f64, relative: f64, what: &str) {
-    let error = (found / expected - 1.0).abs();
-    assert!(
-        error <= relative,
-        "{what}: {found} instead of {expected}, {error:e} off"
-    );
-}
+use oracle::assert_close;
 
 #[test]
 fn isaac_chip_totals() {
-    let oracle = oracle(include_str!("oracles/isaac_totals.json"));
+    let oracle = oracle::read(include_str!("oracles/isaac_totals.json"));
     let totals = ReramPreset::isaac().totals();
     let published = |key: &str| oracle["published"][key].as_f64().unwrap();
     assert_close(totals.power_w, published("chip_power_w"), 0.005, "power");
@@ -52,7 +43,7 @@ fn isaac_chip_totals() {
 
 #[test]
 fn adc_regression_is_that_of_the_package() {
-    let oracle = oracle(include_str!("oracles/adc_regression.json"));
+    let oracle = oracle::read(include_str!("oracles/adc_regression.json"));
     let points = oracle["points"].as_array().unwrap();
     assert!(points.len() > 50);
     for point in points {
@@ -61,6 +52,34 @@ fn adc_regression_is_that_of_the_package() {
         assert_close(cost.energy_pj, number("energy_pj"), 1e-9, "energy");
         assert_close(cost.area_um2, number("area_um2"), 1e-9, "area");
     }
+}
+
+/// ISAAC's converter as AccelForge and the like price it, by the regression: 1.16 times the energy of the
+/// published part, 5.4 times its area.
+#[test]
+fn isaac_converters_by_the_regression() {
+    let text = ReramPreset::preset_text("isaac").unwrap();
+    let by_regression = text.replacen("rule = \"table\"", "rule = \"regression\"", 1);
+    let by_regression = PimCostModel::new(ReramPreset::parse(&by_regression).unwrap());
+    let mut workload = Workload::with_capacity(1);
+    let kind = OpKind::StaticMvm {
+        rows: 128,
+        cols: 16,
+        vectors: 1,
+        weight_bits: 16,
+        activation_bits: 16,
+    };
+    workload.push(1, "fc", kind, &[]);
+    let part = |model: &PimCostModel| {
+        let cost = model.cost(&workload, &Hardware::naive());
+        let mut parts = cost.breakdown.components.into_iter();
+        parts.find(|part| part.component == "adc").unwrap()
+    };
+    let (published, regression) = (part(&PimCostModel::isaac()), part(&by_regression));
+    let energy = regression.energy_pj / published.energy_pj;
+    let area = regression.area_um2 / published.area_um2;
+    assert_close(energy, 1.929 * 0.6, 1e-3, "energy");
+    assert_close(area, 6469.0 / 1200.0, 1e-3, "area");
 }
 
 /// A fully connected layer of 512 × 256 at 8 bits on ISAAC's parts, worked by hand: 32 crossbars,

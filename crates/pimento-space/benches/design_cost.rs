@@ -67,6 +67,25 @@ fn main() {
         let (workload, hardware) = &designs[index];
         black_box(model.cost(workload, hardware));
     });
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let generation = |threads: usize| {
+        let share = designs.len().div_ceil(threads);
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for designs in designs.chunks(share) {
+                scope.spawn(|| {
+                    for (workload, hardware) in designs.iter().cycle().take(20 * share) {
+                        black_box(model.summary(workload, hardware));
+                    }
+                });
+            }
+        });
+        start.elapsed().as_secs_f64()
+    };
+    let mut gains: Vec<f64> = (0..ROUNDS)
+        .map(|_| generation(1) / generation(cores))
+        .collect();
+    gains.sort_by(f64::total_cmp);
     println!("random designs of autorac (NASRec-Full), medians of {ROUNDS} rounds over {DESIGNS}");
     println!("decode                      {decode:7.2} µs");
     println!("decode, lower               {lowered:7.2} µs");

@@ -83,30 +83,43 @@ impl Placement {
         }
     }
 
+    /// Large matrices in their order, then small ones on shelves: the highest first (of equals the
+    /// widest, of these the slowest), so that the order of the operators decides nothing.
     fn packed(design: &ChipDesign, works: &[OpWork], sides: (u32, u32), twins: u32) -> Self {
         let mut next = 0;
-        let (mut shelves, mut shared): (Vec<Shelf>, Vec<Shared>) = (Vec::new(), Vec::new());
-        let sites = works
+        let mut take = |crossbars: u32| {
+            next += crossbars;
+            next - crossbars
+        };
+        let mut sites: Vec<Site> = works
             .iter()
-            .map(|work| {
-                let mut take = |crossbars: u32| {
-                    next += crossbars;
-                    next - crossbars
-                };
-                let number = work
-                    .shelf
-                    .map(|size| find_shelf(&mut shelves, &mut shared, size, sides, || take(twins)));
-                let first_crossbar = match number {
-                    Some(number) => shared[number as usize].crossbar,
-                    None => take(work.crossbars),
-                };
-                Site {
-                    first_crossbar,
+            .map(|work| match work.shelf {
+                Some(_) => Site::default(),
+                None => Site {
+                    first_crossbar: take(work.crossbars),
                     crossbars: work.crossbars,
-                    shared: number,
-                }
+                    shared: None,
+                },
             })
             .collect();
+        let mut small: Vec<(usize, (u32, u32))> = works
+            .iter()
+            .enumerate()
+            .filter_map(|(op, work)| Some((op, work.shelf?)))
+            .collect();
+        small.sort_by(|a, b| {
+            let slowest = || works[b.0].interval_ns.total_cmp(&works[a.0].interval_ns);
+            b.1.cmp(&a.1).then_with(slowest)
+        });
+        let (mut shelves, mut shared): (Vec<Shelf>, Vec<Shared>) = (Vec::new(), Vec::new());
+        for (op, size) in small {
+            let number = find_shelf(&mut shelves, &mut shared, size, sides, || take(twins));
+            sites[op] = Site {
+                first_crossbar: shared[number as usize].crossbar,
+                crossbars: works[op].crossbars,
+                shared: Some(number),
+            };
+        }
         Self {
             sites,
             pes: next.div_ceil(u32::from(design.crossbars_per_pe)),
@@ -171,7 +184,11 @@ impl Mesh {
 
     /// The place of a crossbar's tile.
     pub(crate) fn node(&self, crossbar: u32) -> Node {
-        let tile = self.tile(crossbar);
+        self.node_of_tile(self.tile(crossbar))
+    }
+
+    /// The place of a tile.
+    pub(crate) fn node_of_tile(&self, tile: u32) -> Node {
         let router = tile / self.tiles_per_router;
         let (row, col) = (router / self.width, router % self.width);
         let col = if row.is_multiple_of(2) {
@@ -187,8 +204,8 @@ impl Mesh {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) tile: u32,
-    col: u32,
-    row: u32,
+    pub(crate) col: u32,
+    pub(crate) row: u32,
 }
 
 impl Node {
@@ -233,20 +250,21 @@ mod tests {
         assert_eq!((firsts, placement.pes), (vec![0, 16, 16], 3));
     }
 
-    /// 64 × 100 opens a shelf; 64 × 28 fits beside it, 64 × 29 needs the next one, 1 × 1 lies behind
-    /// that, and 65 × 1 finds no shelf and no room for one.
+    /// 65 × 1 opens a shelf that 64 × 100 and 64 × 27 fill; 64 × 29 finds no room for a shelf beside it,
+    /// and 1 × 1 lies behind that.
     #[test]
     fn small_matrices_lie_on_shelves() {
         let mut design = ReramPreset::isaac().sizes();
         design.packing = Packing::Shelves;
-        let sizes = [(64, 100), (64, 28), (64, 29), (1, 1), (65, 1)];
+        let sizes = [(1, 1), (64, 27), (64, 29), (64, 100), (65, 1)];
         let mut works: Vec<OpWork> = sizes.iter().map(|&size| work(1, Some(size))).collect();
         works.insert(1, work(3, None));
         let placement = Placement::new(&design, &works, (128, 128), 1);
         let shared: Vec<_> = placement.sites.iter().map(|site| site.shared).collect();
-        let expected = [Some(0), None, Some(0), Some(0), Some(0), Some(1)];
+        let expected = [Some(1), None, Some(0), Some(1), Some(0), Some(0)];
         assert_eq!(shared, expected);
-        assert_eq!(placement.sites[5].first_crossbar, 4);
+        assert_eq!(placement.sites[1].first_crossbar, 0);
+        assert_eq!(placement.sites[5].first_crossbar, 3);
         assert_eq!((placement.pes, placement.shared), (1, 2));
     }
 
