@@ -300,3 +300,42 @@ fn a_search_on_another_chip_keeps_it() {
     let results: Value = serde_json::from_str(&bench.read("run/retrain.json")).unwrap();
     assert!(results[0]["cost"]["energy_pj"].as_f64().unwrap() > 0.0);
 }
+
+#[test]
+fn matrices_are_placed_within_a_bound() {
+    let bench = Bench::new();
+    let design = bench.succeed(&["space", "sample", "quickstart", "--seed", "2"]);
+    bench.write("design.json", &design);
+    let place = |deadline: &str| -> Value {
+        let arguments = [
+            "cluster",
+            "design.json",
+            "--deadline-us",
+            deadline,
+            "--json",
+        ];
+        serde_json::from_str(&bench.succeed(&arguments)).unwrap()
+    };
+    let (tight, loose) = (place("0.001"), place("100000"));
+    assert!(tight["violation"].as_f64().unwrap() > 0.0);
+    assert_eq!(loose["violation"].as_f64(), Some(0.0));
+    let bytes = |placement: &Value| -> f64 {
+        let bytes = placement["bytes"].as_array().unwrap();
+        bytes.iter().filter_map(Value::as_f64).sum()
+    };
+    assert!((bytes(&tight) - bytes(&loose)).abs() < 1e-6 && bytes(&loose) > 0.0);
+    let shown = bench.succeed(&["cluster", "design.json", "--deadline-us", "100000"]);
+    assert!(shown.contains("frugal mram"), "{shown}");
+    let error = bench.fail(
+        2,
+        &[
+            "cluster",
+            "design.json",
+            "--deadline-us",
+            "1",
+            "--cluster",
+            "x",
+        ],
+    );
+    assert!(error.contains("`hh-pim`"), "{error}");
+}

@@ -1,5 +1,4 @@
 //! Agreement with published figures; each oracle file names its source.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod oracle;
 

@@ -82,6 +82,9 @@ pub(crate) enum Command {
     /// Prices a design: latency, energy, power, area, by component and by operator; explains and draws
     /// it.
     Cost(CostArgs),
+    /// Places a design's matrices on a cluster of modules with MRAM and SRAM, for the least energy within
+    /// a latency bound.
+    Cluster(ClusterArgs),
     /// Lists the built-in chips, or prints the tables of one, to copy and change.
     Chips(ChipsArgs),
     /// Describes search spaces and draws designs from them.
@@ -266,6 +269,22 @@ pub(crate) struct CostArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
     /// Prints JSON instead of tables.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `cluster`.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterArgs {
+    /// A design as `space sample` prints it, or one of the designs of a `pareto.json`.
+    pub(crate) design: PathBuf,
+    /// Time from one inference to the next, within which it has to end.
+    #[arg(long, value_name = "US", value_parser = positive)]
+    pub(crate) deadline_us: f64,
+    /// A cluster (TOML) or the name of a built-in one.
+    #[arg(long, default_value = "hh-pim")]
+    pub(crate) cluster: PathBuf,
+    /// Prints JSON, with the place of every matrix, instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod analogue;
 pub(crate) mod chips;
+pub(crate) mod cluster;
 pub(crate) mod cost;
 pub(crate) mod data;
 pub(crate) mod front;

@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Command::Rank(arguments) => commands::rank::run(&cli, arguments, &interrupt),
         Command::Front(arguments) => commands::front::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments),
+        Command::Cluster(arguments) => commands::cluster::run(arguments),
         Command::Chips(arguments) => commands::chips::run(arguments),
         Command::Space(command) => commands::space::run(command),
         Command::Data(command) => commands::data::run(&cli, command),
