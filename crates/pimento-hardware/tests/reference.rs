@@ -40,6 +40,14 @@ fn isaac_chip_totals() {
     assert_close(totals.peak_tops, derived("peak_tops_16bit"), 1e-9, "peak");
 }
 
+/// PUMA's abstract (ASPLOS 2019): 837 GOPS/s/W. Its simulator's constants and our count of converters do
+/// not carry the paper's component table.
+#[test]
+fn puma_peak_per_watt() {
+    let totals = ReramPreset::preset("puma").unwrap().totals();
+    assert_close(totals.tops_per_w, 0.837, 0.06, "TOPS/W");
+}
+
 #[test]
 fn adc_regression_is_that_of_the_package() {
     let oracle = oracle::read(include_str!("oracles/adc_regression.json"));
