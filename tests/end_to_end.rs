@@ -69,6 +69,22 @@ fn a_search_writes_a_front_that_repeats_whatever_the_threads() {
         "nothing is trained twice"
     );
 
+    // Any network in a file, on the data of the run.
+    let shown = bench.succeed(&["retrain", "a", "--files", "design.json", "--epochs", "0.2"]);
+    assert!(shown.contains("design.json"), "{shown}");
+    let results: Value = serde_json::from_str(&bench.read("a/retrain.json")).unwrap();
+    assert_eq!(
+        results.as_array().unwrap().len(),
+        1,
+        "no design of the front"
+    );
+    assert_eq!(results[0]["cost"], designs[0]["cost"]);
+    let mut other = designs[0].clone();
+    other["network"]["input"]["dense_dim"] = 2.into();
+    bench.write("other.json", &other.to_string());
+    let error = bench.fail(2, &["retrain", "a", "--files", "other.json"]);
+    assert!(error.contains("takes 2 dense values"), "{error}");
+
     // Handcrafted models on the same data, priced, and kept as well.
     bench.write("baselines.toml", BASELINES);
     let shown = bench.succeed(&["retrain", "a", "--baselines", "baselines.toml"]);

@@ -198,9 +198,12 @@ pub(crate) struct RetrainArgs {
     /// Folder of a finished run.
     pub(crate) run: PathBuf,
     /// Numbers of the designs in the front's table; by default the one with the lowest log loss, or
-    /// none beside baselines.
+    /// none beside files and baselines.
     #[arg(long, value_delimiter = ',')]
     pub(crate) designs: Vec<usize>,
+    /// Also trains the designs of these files, which `cost` reads: any network, on the data of the run.
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) files: Vec<PathBuf>,
     /// Also trains handcrafted models, those of a file or built-in ones with their published recipes.
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = crate::baselines::BUILT_IN_NAME)]
     pub(crate) baselines: Option<PathBuf>,

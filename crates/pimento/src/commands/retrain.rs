@@ -1,4 +1,7 @@
-//! `retrain`: designs of a front, and handcrafted models, trained from scratch over several seeds.
+//! `retrain`: designs of a front or of files, and handcrafted models, trained from scratch over several
+//! seeds.
+
+use std::path::Path;
 
 use pimento_hardware::CostSummary;
 use pimento_space::{InputShape, Network};
@@ -8,10 +11,12 @@ use serde::Serialize;
 use crate::{
     baselines::{self, Baseline},
     catalogue::open_log,
+    chip::OpenChip,
     cli::{Cli, RetrainArgs},
     co_design::Pricing,
     commands::{front::load, train::use_threads},
     config::Recipe,
+    design_file::DesignFile,
     error::Error,
     interrupt::Interrupt,
     journal,
@@ -48,18 +53,62 @@ struct Retrained {
     cost: Option<CostSummary>,
 }
 
+/// A design of a file.
+struct FileDesign {
+    name: String,
+    network: Network,
+    cost: CostSummary,
+}
+
+impl FileDesign {
+    /// Reads a design for data of this shape, and prices it on its chip with its own tables.
+    fn read(path: &Path, input: InputShape) -> Result<Self, Error> {
+        let design = DesignFile::read(path)?;
+        let found = design.network.input;
+        if found != input {
+            let message = format!(
+                "the network takes {} dense values and {} fields, the data of the run have {} and {}",
+                found.dense_dim, found.fields, input.dense_dim, input.fields
+            );
+            return Err(Error::json(path, message));
+        }
+        let chip = OpenChip::recorded(&design.chip, path)?;
+        let pricing = Pricing::new(chip, design.table_rows);
+        Ok(Self {
+            name: path.display().to_string(),
+            cost: pricing.summary(&design.network, &design.hardware),
+            network: design.network,
+        })
+    }
+
+    fn work(&self, recipes: &[Recipe]) -> Work<'_> {
+        Work {
+            name: self.name.clone(),
+            supernet: None,
+            model: Model::Network(&self.network),
+            recipes: recipes.to_vec(),
+            macs: self.network.macs(),
+            cost: Some(self.cost),
+        }
+    }
+}
+
 /// Trains the chosen models and prints mean ± standard deviation beside the supernet's estimate.
 pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> Result<(), Error> {
     use_threads(cli);
     let device = &Device::find(cli.device.into())?;
     let run = RunFolder::open(&arguments.run)?;
     let (config, front) = (run.config()?, load(&run)?);
-    let chosen = if arguments.designs.is_empty() && arguments.baselines.is_some() {
+    let others = arguments.baselines.is_some() || !arguments.files.is_empty();
+    let chosen = if arguments.designs.is_empty() && others {
         Vec::new()
     } else {
         choose(&arguments.designs, &front.designs)?
     };
     let data = open_log(&config)?;
+    let files = arguments.files.iter();
+    let files = files.map(|path| FileDesign::read(path, input_shape(data.log.shape())));
+    let files = files.collect::<Result<Vec<_>, _>>()?;
     let baselines = match &arguments.baselines {
         Some(file) => baselines::read(file, &arguments.models, input_shape(data.log.shape()))?,
         None => Vec::new(),
@@ -74,6 +123,7 @@ pub(crate) fn run(cli: &Cli, arguments: &RetrainArgs, interrupt: &Interrupt) -> 
     let pricing = Pricing::new(config.chip.clone(), tables);
     let input = input_shape(data.log.shape());
     let mut work = work(&chosen, regression, &baselines, &recipes, (&pricing, input));
+    work.extend(files.iter().map(|file| file.work(&recipes)));
     if let Some(epochs) = arguments.epochs {
         for recipe in work.iter_mut().flat_map(|work| &mut work.recipes) {
             recipe.train.epochs = epochs;
