@@ -264,11 +264,20 @@ fn render(ranking: &Ranking, truth: &[f64]) -> String {
     });
     let mut sorted = truth.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    let [best, median, worst] = [0, sorted.len() / 2, sorted.len() - 1].map(|place| sorted[place]);
+    let places = [0, sorted.len() / 2, sorted.len() - 1];
+    let [best, median, worst] = places.map(|place| log_loss(sorted[place]));
     format!(
-        "{}\n{} networks trained from scratch: log loss {best:.4} (best), {median:.4} (median), \
-         {worst:.4} (worst)",
+        "{}\n{} networks trained from scratch: log loss {best} (best), {median} (median), {worst} (worst)",
         table::table(&header, rows),
         truth.len()
     )
+}
+
+/// A log loss, or that the answers overflowed.
+fn log_loss(value: f64) -> String {
+    if value < f64::MAX {
+        format!("{value:.4}")
+    } else {
+        "diverged".to_owned()
+    }
 }
