@@ -94,6 +94,10 @@ fn main() {
     println!("summary alone               {summary_alone:7.2} µs");
     println!("full cost alone             {cost_alone:7.2} µs");
     println!(
+        "{cores} threads ÷ 1 thread        {:6.2}",
+        gains[ROUNDS / 2]
+    );
+    println!(
         "operators of a design       {:7.1}",
         operators as f64 / DESIGNS as f64
     );
