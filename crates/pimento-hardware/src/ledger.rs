@@ -37,6 +37,17 @@ pub(crate) trait Ledger {
     fn total(&self) -> f64;
 }
 
+/// The ledgers of a design.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Books<L> {
+    /// Energy of one inference.
+    pub(crate) energy_pj: L,
+    /// Area.
+    pub(crate) area_um2: L,
+    /// Power of the chip's units at full activity.
+    pub(crate) power_mw: L,
+}
+
 /// A number of a table.
 pub(crate) const fn unit(key: &'static str, value: f64) -> UnitCost {
     UnitCost { key, value }

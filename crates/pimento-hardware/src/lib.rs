@@ -12,6 +12,8 @@ mod explanation;
 mod floorplan;
 mod ledger;
 mod model;
+mod preset;
+mod priced;
 mod queue;
 mod reram;
 mod schedule;
@@ -28,10 +30,11 @@ pub use explanation::Explanation;
 pub use floorplan::Floorplan;
 pub use ledger::{Charge, Factor, UnitCost};
 pub use model::PimCostModel;
+pub use preset::PresetError;
 pub use queue::Load;
 pub use reram::{
-    AdcCost, CellPreset, ChipTotals, CrossbarMapping, MacroFigures, PresetError, ReramPreset,
-    Stages, Wires, adc_regression, area_factor, energy_factor, lossless_adc_bits, map_matrix,
+    AdcCost, CellPreset, ChipTotals, CrossbarMapping, MacroFigures, ReramPreset, Stages, Wires,
+    adc_regression, area_factor, energy_factor, lossless_adc_bits, map_matrix,
 };
 pub use workload::{
     ElementwiseFunction, EmbeddingTable, Op, OpKind, Operand, StoredTable, Stream, StreamAxis,

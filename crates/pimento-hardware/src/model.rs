@@ -2,18 +2,16 @@
 
 use crate::{
     component::{ALL, Component},
-    cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary, Figures, OpCost},
-    design::{Dynamic, Hardware, MemoryStandard},
+    cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary},
+    design::{Hardware, MemoryStandard},
     dram::{DramStandard, Gather, active_surplus_mw, pim_area_um2, standby_mw},
     explanation::Explanation,
-    ledger::{Charges, Ledger, Sums, Total, times, unit},
-    reram::{Chip, Mesh, Node, OpWork, Placement, ReramPreset, Stages},
+    ledger::{Books, Charges, Ledger, Sums, Total, times, unit},
+    priced::Priced,
+    reram::{Chip, Mesh, OpWork, ReramPreset, Stages},
     schedule::Schedule,
-    workload::{OpKind, Operand, Workload},
+    workload::{OpKind, Workload},
 };
-
-/// Widest fixed-point format of the chip's lanes.
-const MAX_BITS: u8 = 16;
 
 /// Prices networks whose matrices lie on a ReRAM chip and whose embedding tables lie in DRAM.
 ///
@@ -52,16 +50,12 @@ impl PimCostModel {
 
     /// Every charge of energy, area and power of a design, as a number of a table times a count.
     pub fn explain(&self, workload: &Workload, hardware: &Hardware) -> Explanation {
-        let mut energy = Charges::default();
-        let priced = self.price(workload, hardware, &mut energy);
-        let chip = Chip::new(&self.reram, &hardware.chip);
-        let (mut area, mut power) = (Charges::default(), Charges::default());
-        self.charge_area(&chip, hardware, priced.tiles, &mut area);
-        chip.charge_power(priced.tiles, &mut power);
+        let mut books = Books::<Charges>::default();
+        self.price(workload, hardware, &mut books);
         Explanation {
-            energy_pj: energy.charges,
-            area_um2: area.charges,
-            power_mw: power.charges,
+            energy_pj: books.energy_pj.charges,
+            area_um2: books.area_um2.charges,
+            power_mw: books.power_mw.charges,
         }
     }
 
@@ -141,13 +135,8 @@ impl PimCostModel {
             ..OpWork::default()
         };
         if gather.host.macs > 0.0 {
-            let combining = OpKind::DynamicProduct {
-                macs: gather.host.macs as u64,
-                outputs: gather.host.values as u32,
-                operand: Operand::default(),
-                activation_bits: gather.host.widest.min(MAX_BITS),
-            };
-            let combining = chip.digital(&combining, ledger);
+            let host = &gather.host;
+            let combining = chip.combining(host.macs, host.values, host.widest, ledger);
             work.stages.reduction_ns += combining.stages.latency_ns();
             work.interval_ns = work.interval_ns.max(combining.interval_ns);
         }
@@ -170,7 +159,13 @@ impl PimCostModel {
         }
     }
 
-    fn price(&self, workload: &Workload, hardware: &Hardware, energy: &mut impl Ledger) -> Priced {
+    fn price<L: Ledger>(
+        &self,
+        workload: &Workload,
+        hardware: &Hardware,
+        books: &mut Books<L>,
+    ) -> Priced {
+        let energy = &mut books.energy_pj;
         let chip = Chip::new(&self.reram, &hardware.chip);
         let mut works = self.works(workload, hardware, &chip, energy);
         let placement = chip.place(&works);
@@ -195,14 +190,15 @@ impl PimCostModel {
         );
         energy.begin(None);
         let tiles = chip.tiles(placement.pes);
-        let mut power = Total::default();
-        chip.charge_power(tiles, &mut power);
+        self.charge_area(&chip, hardware, tiles, &mut books.area_um2);
+        chip.charge_power(tiles, &mut books.power_mw);
+        let peak_power_mw = books.power_mw.total();
         let latency = times("ns", schedule.latency_ns);
         let before = energy.total();
         energy.charge(
             Component::Leakage,
             unit("leakage.fraction", self.reram.leakage.fraction),
-            &[times("mW of all units", power.total()), latency],
+            &[times("mW of all units", peak_power_mw), latency],
         );
         let leakage_pj = energy.total() - before;
         let standard = self.standard(hardware.memory.standard);
@@ -214,173 +210,47 @@ impl PimCostModel {
         Priced {
             tiles,
             chip_violation: chip.violation(),
-            peak_power_mw: power.total(),
-            static_mw: self.reram.leakage.fraction * power.total() + standby_mw.unwrap_or_default(),
+            peak_power_mw,
+            static_mw: self.reram.leakage.fraction * peak_power_mw + standby_mw.unwrap_or_default(),
             leakage_pj,
             energy_pj: energy.total(),
+            area_um2: books.area_um2.total(),
             standby_pj: energy.total() - before - leakage_pj,
             works,
             placement,
             schedule,
         }
     }
-
-    fn summarise(
-        &self,
-        priced: &Priced,
-        hardware: &Hardware,
-        area: &mut impl Ledger,
-    ) -> CostSummary {
-        let chip = Chip::new(&self.reram, &hardware.chip);
-        self.charge_area(&chip, hardware, priced.tiles, area);
-        let (latency_ns, interval_ns) = (priced.schedule.latency_ns, priced.schedule.interval_ns);
-        let per = |figure: f64, time_ns: f64| if time_ns > 0.0 { figure / time_ns } else { 0.0 };
-        let violations = priced.works.iter().map(|work| work.violation);
-        CostSummary {
-            latency_ns,
-            energy_pj: priced.energy_pj,
-            area_um2: area.total(),
-            power_mw: per(priced.energy_pj, latency_ns),
-            throughput_per_s: per(1e9, interval_ns),
-            violation: violations.fold(priced.chip_violation, |sum, violation| sum + violation),
-        }
-    }
-
-    fn figures(
-        &self,
-        workload: &Workload,
-        hardware: &Hardware,
-        priced: &Priced,
-        summary: &CostSummary,
-    ) -> Figures {
-        let macs: u64 = workload.ops().iter().map(crate::Op::macs).sum();
-        let operations = 2.0 * macs as f64;
-        let writes = priced.works.iter().any(|work| work.writes);
-        let endurance = self.reram.write.as_ref().map(|table| table.endurance);
-        debug_assert!(!writes || hardware.chip.dynamic == Dynamic::Crossbar);
-        let one_by_one = priced.works.iter().map(|work| work.stages.latency_ns());
-        Figures {
-            macs,
-            energy_delay_pj_ns: summary.energy_pj * summary.latency_ns,
-            tops: operations * summary.throughput_per_s / 1e12,
-            tops_per_w: operations / summary.energy_pj.max(f64::MIN_POSITIVE),
-            tops_per_mm2: operations * summary.throughput_per_s / 1e12 / (summary.area_um2 / 1e6),
-            tiles: priced.tiles as u32,
-            one_by_one_ns: one_by_one.sum(),
-            crossbar_utilisation: priced.crossbar_utilisation(),
-            static_mw: priced.static_mw,
-            peak_power_mw: priced.peak_power_mw,
-            lifetime_inferences: endurance.filter(|_| writes),
-        }
-    }
 }
 
 impl CostModel for PimCostModel {
     fn summary(&self, workload: &Workload, hardware: &Hardware) -> CostSummary {
-        let priced = self.price(workload, hardware, &mut Total::default());
-        self.summarise(&priced, hardware, &mut Total::default())
+        let mut books = Books::<Total>::default();
+        self.price(workload, hardware, &mut books).summary()
     }
 
     fn cost(&self, workload: &Workload, hardware: &Hardware) -> Cost {
-        let (mut energy, mut area) = (Sums::default(), Sums::default());
-        let priced = self.price(workload, hardware, &mut energy);
-        let summary = self.summarise(&priced, hardware, &mut area);
+        let mut books = Books::<Sums>::default();
+        let priced = self.price(workload, hardware, &mut books);
+        let summary = priced.summary();
         let components = ALL
             .iter()
             .map(|&component| ComponentCost {
                 component: component.name(),
-                energy_pj: energy.by_component.get(component),
-                area_um2: area.by_component.get(component),
+                energy_pj: books.energy_pj.by_component.get(component),
+                area_um2: books.area_um2.by_component.get(component),
             })
             .filter(|cost| cost.energy_pj != 0.0 || cost.area_um2 != 0.0)
             .collect();
+        let endurance = self.reram.write.as_ref().map(|table| table.endurance);
         Cost {
             summary,
-            figures: self.figures(workload, hardware, &priced, &summary),
+            figures: priced.figures(workload, &summary, endurance),
             breakdown: Breakdown {
                 components,
                 critical_path: priced.schedule.critical_path(workload),
                 ops: priced.ops(workload),
             },
         }
-    }
-}
-
-/// Everything about a priced design.
-struct Priced {
-    works: Vec<OpWork>,
-    placement: Placement,
-    schedule: Schedule,
-    tiles: f64,
-    chip_violation: f64,
-    energy_pj: f64,
-    leakage_pj: f64,
-    standby_pj: f64,
-    static_mw: f64,
-    peak_power_mw: f64,
-}
-
-impl Priced {
-    /// Share of the crossbars that work, in the mean over the inference.
-    fn crossbar_utilisation(&self) -> f64 {
-        let (mut busy, mut all) = (0.0, 0.0);
-        for work in &self.works {
-            let crossbars = f64::from(work.crossbars);
-            busy += crossbars * work.stages.working_ns;
-            all += crossbars;
-        }
-        if all > 0.0 {
-            busy / (all * self.schedule.latency_ns)
-        } else {
-            0.0
-        }
-    }
-
-    /// The tile of an operator; the first one for what is not on the chip.
-    fn tile(&self, op: usize) -> u32 {
-        match self.schedule.runs[op].node {
-            Node::MEMORY => 0,
-            node => node.tile,
-        }
-    }
-
-    /// The share of every operator: leakage goes by crossbars, standby to the gather. Where there is
-    /// nobody to take a share, the last operator does.
-    fn ops(&self, workload: &Workload) -> Vec<OpCost> {
-        let ops = workload.ops();
-        let is_gather = |kind: &OpKind| matches!(kind, OpKind::EmbeddingGather { .. });
-        let gathers = ops.iter().filter(|op| is_gather(&op.kind)).count();
-        let crossbars: u32 = self.works.iter().map(|work| work.crossbars).sum();
-        let works = self.works.iter().zip(&self.placement.sites);
-        let mut costs = Vec::with_capacity(ops.len());
-        for (index, (op, (work, site))) in ops.iter().zip(works).enumerate() {
-            let is_last = index + 1 == ops.len();
-            let leakage_share = match crossbars {
-                0 => f64::from(u8::from(is_last)),
-                all => f64::from(work.crossbars) / f64::from(all),
-            };
-            let standby_share = match gathers {
-                0 => f64::from(u8::from(is_last)),
-                _ if is_gather(&op.kind) => 1.0 / gathers as f64,
-                _ => 0.0,
-            };
-            let run = &self.schedule.runs[index];
-            costs.push(OpCost {
-                block: op.block,
-                layer: op.layer,
-                start_ns: run.start_ns,
-                latency_ns: run.end_ns - run.start_ns,
-                stages: work.stages,
-                interval_ns: work.interval_ns,
-                energy_pj: work.energy_pj
-                    + leakage_share * self.leakage_pj
-                    + standby_share * self.standby_pj,
-                crossbars: work.crossbars,
-                first_crossbar: site.first_crossbar,
-                tile: self.tile(index),
-                utilisation: work.utilisation,
-            });
-        }
-        costs
     }
 }

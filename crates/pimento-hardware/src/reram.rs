@@ -22,7 +22,7 @@ pub use cell::CellPreset;
 pub use chip::Stages;
 pub use mapping::{CrossbarMapping, map_matrix};
 pub use node::{area_factor, energy_factor};
-pub use preset::{PresetError, ReramPreset};
+pub use preset::ReramPreset;
 pub use wires::Wires;
 
 pub(crate) use chip::{Chip, OpWork};

@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::reram::PresetError;
+use crate::preset::{Catalogue, PresetError};
 
 /// The built-in clusters.
-const PRESETS: [(&str, &str); 1] = [("hh-pim", include_str!("../../presets/clusters/hh-pim.toml"))];
+const PRESETS: Catalogue<1> =
+    Catalogue([("hh-pim", include_str!("../../presets/clusters/hh-pim.toml"))]);
 
 /// Digital modules of several kinds with memories of several kinds, read from TOML, every table with its
 /// source.
@@ -60,23 +61,20 @@ pub(super) struct Place {
 impl ClusterPreset {
     /// Reads a cluster from TOML.
     pub fn parse(text: &str) -> Result<Self, PresetError> {
-        let preset: Self = toml::from_str(text).map_err(|error| PresetError::Toml {
-            message: error.message().to_owned(),
-            span: error.span(),
-        })?;
+        let preset: Self = toml::from_str(text)?;
         preset.check()?;
         Ok(preset)
     }
 
     /// The built-in cluster of that name.
     pub fn preset(name: &str) -> Option<Self> {
-        let (_, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
+        let text = PRESETS.text(name)?;
         Some(Self::parse(text).expect("a test reads every preset"))
     }
 
     /// Names of the built-in clusters.
     pub fn preset_names() -> Vec<&'static str> {
-        PRESETS.iter().map(|(name, _)| *name).collect()
+        PRESETS.names()
     }
 
     /// Its name.

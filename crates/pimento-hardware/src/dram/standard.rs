@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::{
     design::{MemoryStandard, PimLevel},
-    reram::PresetError,
+    preset::PresetError,
 };
 
 /// Organisation, timing (in clock cycles) and energy of a memory standard, read from TOML.
@@ -64,10 +64,7 @@ pub struct DramEnergies {
 impl DramStandard {
     /// Reads a table from TOML.
     pub fn parse(text: &str) -> Result<Self, PresetError> {
-        let standard: Self = toml::from_str(text).map_err(|error| PresetError::Toml {
-            message: error.message().to_owned(),
-            span: error.span(),
-        })?;
+        let standard: Self = toml::from_str(text)?;
         if standard.source.trim().is_empty() {
             return Err(PresetError::NoSource { table: "dram" });
         }

@@ -2,10 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::reram::{preset::PresetError, wires::Wires};
+use crate::{
+    preset::{Catalogue, PresetError},
+    reram::wires::Wires,
+};
 
 /// The built-in cells.
-const PRESETS: [(&str, &str); 6] = [
+const PRESETS: Catalogue<6> = Catalogue([
     ("ideal", include_str!("../../presets/cells/ideal.toml")),
     (
         "wan-2022-1s",
@@ -27,7 +30,7 @@ const PRESETS: [(&str, &str); 6] = [
         "cmo-hfox",
         include_str!("../../presets/cells/cmo-hfox.toml"),
     ),
-];
+]);
 
 /// A kind of cell: its range of conductance, how far a programmed conductance lies from what was
 /// meant, how many cells are stuck, and the wires between cells. Read from TOML, every number with
@@ -77,23 +80,20 @@ struct WireTable {
 impl CellPreset {
     /// Reads cells from TOML.
     pub fn parse(text: &str) -> Result<Self, PresetError> {
-        let preset: Self = toml::from_str(text).map_err(|error| PresetError::Toml {
-            message: error.message().to_owned(),
-            span: error.span(),
-        })?;
+        let preset: Self = toml::from_str(text)?;
         preset.check()?;
         Ok(preset)
     }
 
     /// The built-in cells of that name.
     pub fn preset(name: &str) -> Option<Self> {
-        let (_, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
+        let text = PRESETS.text(name)?;
         Some(Self::parse(text).expect("a test reads every preset"))
     }
 
     /// Names of the built-in cells.
     pub fn preset_names() -> Vec<&'static str> {
-        PRESETS.iter().map(|(name, _)| *name).collect()
+        PRESETS.names()
     }
 
     /// Its name.
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_an_error() {
-        let text = PRESETS[0].1;
+        let text = PRESETS.0[0].1;
         let check = |old: &str, new: &str, expected: &str| {
             let error = CellPreset::parse(&text.replace(old, new)).expect_err("a fault");
             assert!(error.to_string().contains(expected), "{error}");

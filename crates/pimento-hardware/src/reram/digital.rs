@@ -4,7 +4,7 @@ use crate::{
     component::Component,
     ledger::{Factor, Ledger, times, unit},
     reram::chip::{Chip, OpWork, Stages},
-    workload::{ElementwiseFunction, OpKind},
+    workload::{ElementwiseFunction, OpKind, Operand},
 };
 
 /// What the lanes do for one element.
@@ -16,9 +16,30 @@ struct Recipe {
     exponentials: f64,
 }
 
+/// Widest fixed-point format of the lanes.
+const MAX_BITS: u8 = 16;
+
 impl Chip<'_> {
+    /// Rows of compressed tables combined on the lanes: `outputs` values of so many
+    /// multiply–accumulates, the widest operand of `bits`.
+    pub(crate) fn combining(
+        &self,
+        macs: f64,
+        outputs: f64,
+        bits: u8,
+        ledger: &mut impl Ledger,
+    ) -> OpWork {
+        let product = OpKind::DynamicProduct {
+            macs: macs as u64,
+            outputs: outputs as u32,
+            operand: Operand::default(),
+            activation_bits: bits.min(MAX_BITS),
+        };
+        self.digital(&product, ledger)
+    }
+
     /// Operators on the lanes of one tile; matrices and gathers have none.
-    pub(crate) fn digital(&self, kind: &OpKind, ledger: &mut impl Ledger) -> OpWork {
+    pub(super) fn digital(&self, kind: &OpKind, ledger: &mut impl Ledger) -> OpWork {
         match *kind {
             OpKind::DynamicProduct {
                 macs,

@@ -12,7 +12,7 @@ use crate::{
         chip::{Chip, OpWork},
         mapping::CrossbarMapping,
     },
-    workload::{EmbeddingTable, OpKind, Operand, StoredTable},
+    workload::{EmbeddingTable, StoredTable},
 };
 
 /// Popularity of rows: the i-th most popular one is asked for in proportion to (i + `SHIFT`)^−`SKEW`.
@@ -20,9 +20,6 @@ use crate::{
 /// harvard-acc/RecPipe (`RPAccel_characterization/embedding`).
 const SKEW: f64 = 1.10;
 const SHIFT: f64 = 5.0;
-
-/// Widest fixed-point format of the lanes.
-const MAX_BITS: u8 = 16;
 
 /// The look-ups of one stored table.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,13 +51,7 @@ impl Chip<'_> {
         }
         self.charge_movement(output_bits, ledger);
         if macs > 0.0 {
-            let combining = OpKind::DynamicProduct {
-                macs: macs as u64,
-                outputs: 0,
-                operand: Operand::default(),
-                activation_bits: widest.min(MAX_BITS),
-            };
-            let combining = self.digital(&combining, ledger);
+            let combining = self.combining(macs, 0.0, widest, ledger);
             work.stages.reduction_ns = combining.stages.latency_ns();
             work.interval_ns = work.interval_ns.max(combining.interval_ns);
         }

@@ -1,14 +1,12 @@
 //! A chip's component table.
 
 mod check;
-mod error;
 
 use serde::Deserialize;
 
-pub use error::PresetError;
-
 use crate::{
     design::{ChipDesign, Dynamic, Packing, Scheduling},
+    preset::{Catalogue, PresetError},
     reram::{
         adc::{AdcCost, adc_regression},
         node::{area_factor, energy_factor},
@@ -21,7 +19,7 @@ use crate::{
 };
 
 /// The built-in chips.
-const PRESETS: [(&str, &str); 6] = [
+const PRESETS: Catalogue<6> = Catalogue([
     ("isaac", include_str!("../../presets/chips/isaac.toml")),
     ("puma", include_str!("../../presets/chips/puma.toml")),
     ("neurram", include_str!("../../presets/chips/neurram.toml")),
@@ -37,7 +35,7 @@ const PRESETS: [(&str, &str); 6] = [
         "rerec-like",
         include_str!("../../presets/chips/rerec-like.toml"),
     ),
-];
+]);
 
 /// The component table of a ReRAM chip: every number with its source, read from TOML.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -70,10 +68,7 @@ pub struct ReramPreset {
 impl ReramPreset {
     /// Reads a preset from TOML.
     pub fn parse(text: &str) -> Result<Self, PresetError> {
-        let preset: Self = toml::from_str(text).map_err(|error| PresetError::Toml {
-            message: error.message().to_owned(),
-            span: error.span(),
-        })?;
+        let preset: Self = toml::from_str(text)?;
         preset.check()?;
         Ok(preset)
     }
@@ -91,13 +86,12 @@ impl ReramPreset {
 
     /// The table of a built-in chip, to copy and change.
     pub fn preset_text(name: &str) -> Option<&'static str> {
-        let (_, text) = PRESETS.iter().find(|(known, _)| *known == name)?;
-        Some(text)
+        PRESETS.text(name)
     }
 
     /// Names of the built-in chips.
     pub fn preset_names() -> Vec<&'static str> {
-        PRESETS.iter().map(|(name, _)| *name).collect()
+        PRESETS.names()
     }
 
     /// Its name.

@@ -2,9 +2,10 @@
 
 use crate::{
     design::Readout,
+    preset::PresetError,
     reram::{
         adc::{lossless_adc_bits, readable_rows},
-        preset::{PresetError, ReramPreset},
+        preset::ReramPreset,
         tables::{AdcRule, RegisterTable, UnitTable},
     },
 };

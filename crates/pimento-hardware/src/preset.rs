@@ -1,4 +1,4 @@
-//! What can be wrong with a preset.
+//! What all presets share: built-in ones by name, and what can be wrong with one.
 
 use std::ops::Range;
 
@@ -97,5 +97,30 @@ impl PresetError {
             Self::Toml { span, .. } => span.clone(),
             _ => None,
         }
+    }
+}
+
+impl From<toml::de::Error> for PresetError {
+    fn from(error: toml::de::Error) -> Self {
+        Self::Toml {
+            message: error.message().to_owned(),
+            span: error.span(),
+        }
+    }
+}
+
+/// Built-in presets: names and texts.
+pub(crate) struct Catalogue<const N: usize>(pub(crate) [(&'static str, &'static str); N]);
+
+impl<const N: usize> Catalogue<N> {
+    /// The text of that name.
+    pub(crate) fn text(&self, name: &str) -> Option<&'static str> {
+        let (_, text) = self.0.iter().find(|(known, _)| *known == name)?;
+        Some(text)
+    }
+
+    /// All names.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|(name, _)| *name).collect()
     }
 }
