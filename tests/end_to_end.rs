@@ -5,7 +5,7 @@ mod program;
 use std::{thread, time::Duration};
 
 use program::{Bench, SMALL_SEARCH, exists};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn a_search_writes_a_front_that_repeats_whatever_the_threads() {
@@ -349,6 +349,59 @@ fn fields_have_tables_of_their_own_from_the_search_to_the_price() {
 }
 
 #[test]
+fn a_cache_of_rows_is_chosen_for_the_log_and_priced_again() {
+    let bench = Bench::new();
+    with_tables(&bench);
+    let space = bench.read("small_space.toml");
+    let menu = "[hardware]\nmemory-cache-kb = [0, 16, 64]";
+    bench.write("small_space.toml", &space.replacen("[hardware]", menu, 1));
+    bench.succeed(&["search", "search.toml", "--run", "a"]);
+    let front: Value = serde_json::from_str(&bench.read("a/pareto.json")).unwrap();
+    let designs = front["designs"].as_array().unwrap();
+    let cache_kb = |design: &Value| design["hardware"]["memory"]["cache_kb"].as_u64();
+    let cost = |design: &Value| -> Value {
+        bench.write("design.json", &design.to_string());
+        let shown = bench.succeed(&["cost", "design.json", "--json"]);
+        serde_json::from_str(&shown).unwrap()
+    };
+    for design in designs {
+        assert_eq!(design["popularity"].as_array().unwrap().len(), 26);
+        assert!(cache_kb(design).is_none_or(|kb| kb == 16 || kb == 64));
+        assert_eq!(cost(design)["summary"], design["cost"]);
+    }
+    let mut design = designs
+        .iter()
+        .find(|design| cache_kb(design).is_some())
+        .unwrap()
+        .clone();
+    cost(&design);
+    let shown = bench.succeed(&["cost", "design.json", "--explain", "energy.cache"]);
+    assert!(
+        shown.contains("cache.pj-per-bit") && shown.contains("isaac_eDRAM.csv"),
+        "{shown}"
+    );
+    bench.succeed(&["retrain", "a", "--files", "design.json", "--epochs", "0.1"]);
+    let results: Value = serde_json::from_str(&bench.read("a/retrain.json")).unwrap();
+    assert_eq!(results[0]["cost"], design["cost"]);
+
+    // How rows are read is what the log says, not a law.
+    let known = design["popularity"].take();
+    design.as_object_mut().unwrap().remove("popularity");
+    assert_ne!(cost(&design)["summary"], design["cost"]);
+    for (popularity, message) in [
+        (serde_json::json!(["1:2"]), "`popularity` has 1 entries"),
+        (serde_json::json!(["2"]), "`2` is no bin"),
+    ] {
+        design["popularity"] = popularity;
+        bench.write("design.json", &design.to_string());
+        let error = bench.fail(2, &["cost", "design.json"]);
+        assert!(error.contains(message), "{error}");
+    }
+    design["popularity"] = known;
+    assert_eq!(cost(&design)["summary"], design["cost"]);
+}
+
+#[test]
 fn every_kind_of_table_has_bytes_and_a_log_loss() {
     let bench = Bench::new();
     let error = bench.fail(2, &["tables", "search.toml", "--run", "plain"]);
@@ -400,11 +453,15 @@ fn a_ranking_has_every_sampler_and_head_and_repeats() {
             threads,
             "--networks",
             "4",
+            "--seeds",
+            "2",
             "--samplers",
             "fair,single-path",
         ]);
         assert!(
-            shown.contains("Kendall τ") && shown.contains("4 networks"),
+            shown.contains("Kendall τ")
+                && shown.contains("4 networks")
+                && shown.contains("agree with each other by τ ="),
             "{shown}"
         );
         let path = format!("{run}/rank.json");
@@ -412,6 +469,7 @@ fn a_ranking_has_every_sampler_and_head_and_repeats() {
     };
     let (one, other) = (rank("a", "1"), rank("b", "2"));
     assert_eq!(one["alone"], other["alone"]);
+    assert_eq!(one["agreement"], other["agreement"]);
     let (rows, others) = (
         one["rows"].as_array().unwrap(),
         other["rows"].as_array().unwrap(),
@@ -539,5 +597,69 @@ fn spaces_are_described_and_sampled_and_designs_priced() {
     assert!(
         shown.contains("latency") && shown.contains("adc"),
         "{shown}"
+    );
+}
+
+#[test]
+fn epitomes_are_searched_trained_and_priced() {
+    let bench = Bench::new();
+    let space = program::SMALL_SPACE
+        .replace("[\"fc\", \"dp\", \"sg\", \"sum\"]", "[\"fc\", \"flat\"]")
+        .replace("dense-widths", "fc-reuse = [1, 2, 4]\ndense-widths");
+    bench.write("small_space.toml", &space);
+    assert!(
+        bench
+            .succeed(&["space", "describe", "small_space.toml"])
+            .contains("fc reuse          [1, 2, 4]")
+    );
+    bench.succeed(&["search", "search.toml", "--run", "a"]);
+    assert!(bench.read("a/search-state.json").contains("\"reuse\":"));
+    let front: Value = serde_json::from_str(&bench.read("a/pareto.json")).unwrap();
+    for design in front["designs"].as_array().unwrap() {
+        bench.write("design.json", &design.to_string());
+        let shown = bench.succeed(&["cost", "design.json", "--json"]);
+        let cost: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(cost["summary"], design["cost"]);
+    }
+
+    // 429 inputs and 32 outputs of 4 slices are 4 blocks of 128 rows and 2 of 64 columns.
+    let mut design = front["designs"][0].clone();
+    let chip = &mut design["hardware"]["chip"];
+    for (key, value) in [
+        ("replication", 1),
+        ("crossbar_rows", 128),
+        ("crossbar_cols", 64),
+        ("cell_bits", 2),
+        ("adc_bits", 8),
+    ] {
+        chip[key] = value.into();
+    }
+    let write = |reuse: u32| {
+        let inputs = json!({"kind": "flattened", "dense_inputs": [0], "sparse_inputs": [0]});
+        let node = json!({"operator": inputs, "width": 32, "weight_bits": 8, "reuse": reuse});
+        let mut design = design.clone();
+        design["network"]["blocks"][0]["dense"] = node;
+        bench.write("design.json", &design.to_string());
+    };
+    let crossbars = |reuse: u32| -> u64 {
+        write(reuse);
+        let shown = bench.succeed(&["cost", "design.json", "--json"]);
+        let cost: Value = serde_json::from_str(&shown).unwrap();
+        let ops = cost["breakdown"]["ops"].as_array().unwrap();
+        let flat = ops.iter().find(|op| op["layer"] == "flat");
+        flat.unwrap()["crossbars"].as_u64().unwrap()
+    };
+    assert_eq!([1, 2, 4].map(crossbars), [8, 4, 4]);
+    let explained = bench.succeed(&["cost", "design.json", "--explain", "energy.adc"]);
+    let line = explained.lines().find(|line| line.ends_with("   1.flat"));
+    assert!(line.unwrap().contains("× 4 vectors"), "{explained}");
+    let shown = bench.succeed(&["retrain", "a", "--files", "design.json", "--epochs", "0.2"]);
+    assert!(shown.contains("design.json"), "{shown}");
+
+    write(5);
+    let error = bench.fail(2, &["cost", "design.json"]);
+    assert!(
+        error.contains("`reuse` is 5, expected 1 or, of FC and Flat, a divisor of `width`: 32"),
+        "{error}"
     );
 }

@@ -155,6 +155,8 @@ fn the_documents_name_every_key_of_the_shipped_files() {
         "nasrec-full",
         "autorac",
         "compressed",
+        "ctr",
+        "epitomes",
     ] {
         let path = root().join("search_spaces").join(format!("{name}.toml"));
         let space: toml::Table = fs::read_to_string(path).unwrap().parse().unwrap();
@@ -193,10 +195,30 @@ fn the_documents_name_every_key_of_the_settings() {
     }
 }
 
+#[test]
+fn the_documents_name_every_key_of_systems_and_workloads() {
+    let docs = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let mut keys = Vec::new();
+    for folder in ["systems", "workloads"] {
+        let presets = root().join("crates/pimento-hardware/presets").join(folder);
+        for entry in fs::read_dir(presets).unwrap() {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            collect_keys(&text.parse().unwrap(), &mut keys);
+        }
+    }
+    assert!(keys.len() > 100, "{keys:?}");
+    for key in keys {
+        let is_named = docs.contains(&format!("`{key}`")) || docs.contains(&format!("{key}]`"));
+        assert!(is_named, "docs/configuration.md lacks `{key}`");
+    }
+}
+
 fn collect_keys(table: &toml::Table, keys: &mut Vec<String>) {
     for (key, value) in table {
         keys.push(key.clone());
-        if let Some(table) = value.as_table() {
+        let one = value.as_table().into_iter();
+        let many = value.as_array().into_iter().flatten();
+        for table in one.chain(many.filter_map(toml::Value::as_table)) {
             collect_keys(table, keys);
         }
     }

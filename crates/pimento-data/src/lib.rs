@@ -2,7 +2,7 @@
 //!
 //! A log comes from text files ([`open_or_build`], with a [`DataSchema`] that says what their
 //! columns mean), or from [`SyntheticSettings::generate`]. Either way it is a [`ClickLog`]: three
-//! splits of samples that are read in any order. [`log_loss`] and [`auc`] score predictions.
+//! splits of samples that are read in any order. [`log_loss`] and [`auc`] score predictions, [`Ndcg`] rankings.
 
 mod by_split;
 mod click_log;
@@ -15,6 +15,7 @@ mod inputs;
 mod mapped_file;
 mod memory_log;
 mod metrics;
+mod ndcg;
 mod packed_log;
 mod packed_writer;
 mod record;
@@ -35,6 +36,7 @@ pub use ingest::{Progress, open_or_build};
 pub use inputs::LogInputs;
 pub use memory_log::{MemoryLog, MemoryLogError};
 pub use metrics::{auc, log_loss, log_loss_of_probabilities};
+pub use ndcg::{Ndcg, best_rows};
 pub use packed_log::{PackedLog, PackedLogError};
 pub use schema::{
     CategoricalEncoding, Column, DataSchema, DenseTransform, HashedValues, SCHEMA_PRESETS,

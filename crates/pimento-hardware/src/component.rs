@@ -21,10 +21,12 @@ pub(crate) enum Component {
     DramRefresh,
     DramBackground,
     PimUnits,
+    Cache,
+    Link,
 }
 
 /// How many there are.
-pub(crate) const COMPONENTS: usize = 18;
+pub(crate) const COMPONENTS: usize = 20;
 
 /// All of them, in the order of their numbers.
 pub(crate) const ALL: [Component; COMPONENTS] = [
@@ -46,6 +48,8 @@ pub(crate) const ALL: [Component; COMPONENTS] = [
     Component::DramRefresh,
     Component::DramBackground,
     Component::PimUnits,
+    Component::Cache,
+    Component::Link,
 ];
 
 /// One figure per component.
@@ -84,6 +88,8 @@ impl Component {
             Self::DramRefresh => "dram_refresh",
             Self::DramBackground => "dram_background",
             Self::PimUnits => "pim_units",
+            Self::Cache => "cache",
+            Self::Link => "link",
         }
     }
 }

@@ -24,6 +24,7 @@ impl Hardware {
                 standard: MemoryStandard::Ddr4_2400,
                 pim_level: PimLevel::Host,
                 channels: 1,
+                cache_kb: 0,
             },
         }
     }
@@ -96,8 +97,8 @@ impl Scheduling {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes a reference"
 )]
-fn is_zero(tiles: &u16) -> bool {
-    *tiles == 0
+fn is_zero(count: &u16) -> bool {
+    *count == 0
 }
 
 /// Whether matrices share crossbars and processing elements.
@@ -180,6 +181,9 @@ pub struct MemoryDesign {
     pub pim_level: PimLevel,
     /// Independent channels.
     pub channels: u16,
+    /// KB of 1024 bytes of a cache of rows beside the memory controller; 0: none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_kb: u16,
 }
 
 /// Memories of embedding tables: standards with a table of timing and energy, or the chip's crossbars.
@@ -191,12 +195,57 @@ pub enum MemoryStandard {
     /// DDR4-3200, 8 Gb ×8 devices, 64-bit ranks.
     #[serde(rename = "ddr4-3200")]
     Ddr4_3200,
+    /// DDR5-4800, 16 Gb ×8 devices, 32-bit sub-channels.
+    #[serde(rename = "ddr5-4800")]
+    Ddr5_4800,
+    /// LPDDR5-6400, 16-bit channels.
+    #[serde(rename = "lpddr5-6400")]
+    Lpddr5_6400,
+    /// GDDR6-14000, 16-bit channels.
+    #[serde(rename = "gddr6-14000")]
+    Gddr6_14000,
     /// HBM2, legacy 128-bit channels.
     #[serde(rename = "hbm2")]
     Hbm2,
-    /// Crossbars of the chip itself; level and channels are ignored.
+    /// HBM2E, two pseudo channels.
+    #[serde(rename = "hbm2e")]
+    Hbm2e,
+    /// HBM3-6400, two pseudo channels.
+    #[serde(rename = "hbm3-6400")]
+    Hbm3_6400,
+    /// Crossbars of the chip itself; level, channels and cache are ignored.
     #[serde(rename = "reram")]
     Reram,
+}
+
+impl MemoryStandard {
+    /// All of them; those with a table first.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Ddr4_2400,
+        Self::Ddr4_3200,
+        Self::Ddr5_4800,
+        Self::Lpddr5_6400,
+        Self::Gddr6_14000,
+        Self::Hbm2,
+        Self::Hbm2e,
+        Self::Hbm3_6400,
+        Self::Reram,
+    ];
+
+    /// The name of its table; crossbars have none.
+    pub(crate) fn table(self) -> Option<&'static str> {
+        match self {
+            Self::Ddr4_2400 => Some("ddr4-2400"),
+            Self::Ddr4_3200 => Some("ddr4-3200"),
+            Self::Ddr5_4800 => Some("ddr5-4800"),
+            Self::Lpddr5_6400 => Some("lpddr5-6400"),
+            Self::Gddr6_14000 => Some("gddr6-14000"),
+            Self::Hbm2 => Some("hbm2"),
+            Self::Hbm2e => Some("hbm2e"),
+            Self::Hbm3_6400 => Some("hbm3-6400"),
+            Self::Reram => None,
+        }
+    }
 }
 
 impl MemoryDesign {
@@ -207,6 +256,7 @@ impl MemoryDesign {
             return Self {
                 pim_level: PimLevel::Host,
                 channels: 1,
+                cache_kb: 0,
                 ..self
             };
         }
@@ -226,4 +276,18 @@ pub enum PimLevel {
     BankGroup,
     /// One unit per bank.
     Bank,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standards_are_listed_in_the_order_of_their_numbers() {
+        for (index, standard) in MemoryStandard::ALL.into_iter().enumerate() {
+            assert_eq!(standard as usize, index);
+            let has_table = index + 1 < MemoryStandard::ALL.len();
+            assert_eq!(standard.table().is_some(), has_table);
+        }
+    }
 }

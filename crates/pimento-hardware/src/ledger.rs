@@ -5,7 +5,10 @@
 
 use serde::Serialize;
 
-use crate::component::{ByComponent, Component};
+use crate::{
+    component::{ALL, ByComponent, Component},
+    cost::ComponentCost,
+};
 
 /// A number of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -30,7 +33,7 @@ pub(crate) trait Ledger {
     /// What follows is caused by this operator, or by none.
     fn begin(&mut self, _op: Option<usize>) {}
 
-    /// Charges `unit` times the product of `factors` to a component.
+    /// Charges `unit` times the product of `factors` to a component; nothing where a factor is zero.
     fn charge(&mut self, component: Component, unit: UnitCost, factors: &[Factor]);
 
     /// All charges so far.
@@ -46,6 +49,20 @@ pub(crate) struct Books<L> {
     pub(crate) area_um2: L,
     /// Power of the chip's units at full activity.
     pub(crate) power_mw: L,
+}
+
+impl Books<Sums> {
+    /// Energy and area of the components that have any.
+    pub(crate) fn components(&self) -> Vec<ComponentCost> {
+        let costs = ALL.iter().map(|&component| ComponentCost {
+            component: component.name(),
+            energy_pj: self.energy_pj.by_component.get(component),
+            area_um2: self.area_um2.by_component.get(component),
+        });
+        costs
+            .filter(|cost| cost.energy_pj != 0.0 || cost.area_um2 != 0.0)
+            .collect()
+    }
 }
 
 /// A number of a table.
@@ -133,6 +150,9 @@ impl Ledger for Charges {
     }
 
     fn charge(&mut self, component: Component, unit: UnitCost, factors: &[Factor]) {
+        if factors.iter().any(|factor| factor.value == 0.0) {
+            return;
+        }
         self.total.charge(component, unit, factors);
         self.charges.push(Charge {
             op: self.op,

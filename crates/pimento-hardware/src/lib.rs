@@ -10,11 +10,13 @@ mod design;
 mod dram;
 mod explanation;
 mod floorplan;
+mod host;
 mod ledger;
 mod model;
 mod preset;
 mod priced;
 mod queue;
+mod recommender;
 mod reram;
 mod schedule;
 mod workload;
@@ -25,13 +27,22 @@ pub use design::{
     ChipDesign, Dynamic, Hardware, MemoryDesign, MemoryStandard, Packing, PimLevel, Readout,
     Scheduling,
 };
-pub use dram::{DramEnergies, DramStandard};
+pub use dram::{
+    AccessBins, AccessBinsError, AccessTrace, Accesses, BankGroup, BankLoad, BankMemory, Bound,
+    Burst, CachePolicy, ChannelReads, ChannelTime, Controller, DramEnergies, DramStandard, Gathers,
+    Law, Locality, Lookup, Mapping, MappingError, MemorySystem, MergePlan, MergedTable, Pipeline,
+    Placement, PlacementRule, Popularity, RankingModel, Scheduler, StreamReads, SystemCost,
+    SystemSummary, TableReads, TierCost, TierTime, TraceCheck, TraceEnergy, TraceError, TraceMode,
+    TracePlacement, TraceReport, TraceTable, parse_trace,
+};
 pub use explanation::Explanation;
 pub use floorplan::Floorplan;
+pub use host::Host;
 pub use ledger::{Charge, Factor, UnitCost};
 pub use model::PimCostModel;
 pub use preset::PresetError;
 pub use queue::Load;
+pub use recommender::{Dense, RecommenderCost};
 pub use reram::{
     AdcCost, CellPreset, ChipTotals, CrossbarMapping, MacroFigures, ReramPreset, Stages, Wires,
     adc_regression, area_factor, energy_factor, lossless_adc_bits, map_matrix,

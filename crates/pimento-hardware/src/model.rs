@@ -1,16 +1,19 @@
 //! The cost of a co-design: matrices on a ReRAM chip, embedding tables in DRAM.
 
 use crate::{
-    component::{ALL, Component},
-    cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary},
+    component::Component,
+    cost::{Breakdown, Cost, CostModel, CostSummary},
     design::{Hardware, MemoryStandard},
-    dram::{DramStandard, Gather, active_surplus_mw, pim_area_um2, standby_mw},
+    dram::{
+        DramStandard, FieldLaws, Gather, Popularity, RowCache, active_surplus_mw, pim_area_um2,
+        standby_mw,
+    },
     explanation::Explanation,
     ledger::{Books, Charges, Ledger, Sums, Total, times, unit},
     priced::Priced,
     reram::{Chip, Mesh, OpWork, ReramPreset, Stages},
     schedule::Schedule,
-    workload::{OpKind, Workload},
+    workload::{EmbeddingTable, OpKind, Workload},
 };
 
 /// Prices networks whose matrices lie on a ReRAM chip and whose embedding tables lie in DRAM.
@@ -21,21 +24,42 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct PimCostModel {
     reram: ReramPreset,
-    ddr4_2400: DramStandard,
-    ddr4_3200: DramStandard,
-    hbm2: DramStandard,
+    /// Tables of the memory standards, in the order of their numbers.
+    standards: Vec<DramStandard>,
+    /// The cache that a memory may have, and what it knows of the tables.
+    cache: RowCache,
+    laws: FieldLaws,
 }
 
 impl PimCostModel {
     /// A model with this chip and the built-in memory standards.
     pub fn new(reram: ReramPreset) -> Self {
-        let standard = |standard| DramStandard::preset(standard).expect("a memory with a table");
+        let standards = MemoryStandard::ALL.into_iter();
         Self {
             reram,
-            ddr4_2400: standard(MemoryStandard::Ddr4_2400),
-            ddr4_3200: standard(MemoryStandard::Ddr4_3200),
-            hbm2: standard(MemoryStandard::Hbm2),
+            standards: standards.filter_map(DramStandard::preset).collect(),
+            cache: RowCache::edram(),
+            laws: FieldLaws::default(),
         }
+    }
+
+    /// The model of tables whose rows are asked for so, one popularity per table of a gather; they count
+    /// where a design has a cache. Gathers of another number of tables are taken to be asked for as
+    /// Criteo's largest are: by the law of Zipf and Mandelbrot with exponent 1.10 and shift 5.
+    #[must_use]
+    pub fn with_popularities(mut self, popularities: Vec<Popularity>) -> Self {
+        self.laws = FieldLaws::new(popularities);
+        self
+    }
+
+    /// The same model, faster for gathers whose table number `field` is one of `tables`: what caches
+    /// need of them is tabulated. Full tables need nothing.
+    #[must_use]
+    pub fn with_tables(mut self, field: usize, tables: &[EmbeddingTable]) -> Self {
+        for table in tables {
+            self.laws.tabulate(field, table);
+        }
+        self
     }
 
     /// The model with ISAAC's chip.
@@ -63,22 +87,18 @@ impl PimCostModel {
     pub fn source(&self, key: &str, hardware: &Hardware) -> &str {
         let table = key.trim_start_matches('(');
         let table = table.split_once('.').map_or(table, |(table, _)| table);
-        let of_memory = || {
-            self.standard(hardware.memory.standard)
-                .map(|standard| &*standard.source)
-        };
+        let of_memory = || self.standard(hardware.memory.standard)?.source(table);
         let of_chip = self.reram.source(table);
-        of_chip.or_else(of_memory).unwrap_or_default()
+        let of_cache = || self.cache.source(table);
+        of_chip
+            .or_else(of_memory)
+            .or_else(of_cache)
+            .unwrap_or_default()
     }
 
     /// The table of a memory standard; the chip's crossbars have none.
     fn standard(&self, standard: MemoryStandard) -> Option<&DramStandard> {
-        match standard {
-            MemoryStandard::Ddr4_2400 => Some(&self.ddr4_2400),
-            MemoryStandard::Ddr4_3200 => Some(&self.ddr4_3200),
-            MemoryStandard::Hbm2 => Some(&self.hbm2),
-            MemoryStandard::Reram => None,
-        }
+        self.standards.get(standard as usize)
     }
 
     /// The work of all operators, one after another.
@@ -90,38 +110,39 @@ impl PimCostModel {
         ledger: &mut impl Ledger,
     ) -> Vec<OpWork> {
         let copies = chip.copies(workload);
-        let ops = workload.ops().iter().enumerate();
-        ops.map(|(index, op)| {
+        let mut works = vec![OpWork::default(); workload.ops().len()];
+        for (index, (op, work)) in workload.ops().iter().zip(&mut works).enumerate() {
+            let before = ledger.total();
             ledger.begin(Some(index));
             match &op.kind {
-                OpKind::EmbeddingGather { .. } => self.gather(&op.kind, hardware, chip, ledger),
-                kind => chip.work(kind, copies.of(index, kind), ledger),
+                OpKind::EmbeddingGather { tables } => {
+                    *work = self.gather(tables, hardware, chip, ledger);
+                }
+                kind => chip.work(kind, copies.of(index, kind), ledger, work),
             }
-        })
-        .collect()
+            work.energy_pj = ledger.total() - before;
+        }
+        works
     }
 
     /// The work of a gather: the memory's, and what the host combines on the lanes of a tile. Ranks
     /// take more than standby meanwhile.
     fn gather(
         &self,
-        kind: &OpKind,
+        tables: &[EmbeddingTable],
         hardware: &Hardware,
         chip: &Chip<'_>,
         ledger: &mut impl Ledger,
     ) -> OpWork {
-        let OpKind::EmbeddingGather { tables } = kind else {
-            return OpWork::default();
-        };
-        let before = ledger.total();
         let Some(standard) = self.standard(hardware.memory.standard) else {
             return chip.lookups(tables, ledger);
         };
-        let gather = Gather::new(standard, &hardware.memory, tables, ledger);
+        let cache = (&self.cache, &self.laws);
+        let gather = Gather::new(standard, &hardware.memory, tables, cache, ledger);
         let surplus_mw = active_surplus_mw(standard, &hardware.memory);
         ledger.charge(
             Component::DramBackground,
-            unit("active above idle standby, mW", surplus_mw),
+            unit("energy.(active - idle)-mw, all ranks", surplus_mw),
             &[times("ns", gather.interval_ns)],
         );
         let mut work = OpWork {
@@ -140,7 +161,6 @@ impl PimCostModel {
             work.stages.reduction_ns += combining.stages.latency_ns();
             work.interval_ns = work.interval_ns.max(combining.interval_ns);
         }
-        work.energy_pj = ledger.total() - before;
         work
     }
 
@@ -154,8 +174,9 @@ impl PimCostModel {
         chip.charge_area(tiles, ledger);
         if let Some(standard) = self.standard(hardware.memory.standard) {
             let area = pim_area_um2(standard, &hardware.memory);
-            let units = unit("pim-unit-area-um2, all units", area);
+            let units = unit("units.area-um2, all units", area);
             ledger.charge(Component::PimUnits, units, &[]);
+            self.cache.charge_area(hardware.memory.cache_kb, ledger);
         }
     }
 
@@ -170,24 +191,14 @@ impl PimCostModel {
         let mut works = self.works(workload, hardware, &chip, energy);
         let placement = chip.place(&works);
         let mesh = Mesh::new(&self.reram, &hardware.chip);
-        let hop_ns = self.reram.router.hop_ns;
-        let schedule = Schedule::new(
-            workload,
-            &mut works,
-            &placement,
-            &mesh,
-            hardware.chip.scheduling,
-            |op, work, route| {
-                if route.longest == 0.0 {
-                    return;
-                }
-                let before = energy.total();
-                energy.begin(Some(op));
-                chip.charge_hops(work.input_bits, route.mean, energy);
-                work.energy_pj += energy.total() - before;
-                work.stages.transfer_ns += route.longest * hop_ns;
-            },
-        );
+        let times_of = (hardware.chip.scheduling, self.reram.router.hop_ns);
+        let schedule = Schedule::new(workload, &mut works, &placement, &mesh, times_of);
+        for (index, (work, run)) in works.iter_mut().zip(&schedule.runs).enumerate() {
+            let before = energy.total();
+            energy.begin(Some(index));
+            chip.charge_hops(work.input_bits, run.hops, energy);
+            work.energy_pj += energy.total() - before;
+        }
         energy.begin(None);
         let tiles = chip.tiles(placement.pes);
         self.charge_area(&chip, hardware, tiles, &mut books.area_um2);
@@ -202,16 +213,23 @@ impl PimCostModel {
         );
         let leakage_pj = energy.total() - before;
         let standard = self.standard(hardware.memory.standard);
-        let standby_mw = standard.map(|standard| standby_mw(standard, &hardware.memory));
-        if let Some(standby_mw) = standby_mw {
-            let standby = unit("idle standby, mW", standby_mw);
+        let mut memory_mw = 0.0;
+        if let Some(standard) = standard {
+            let (standby_mw, cache_kb) = (
+                standby_mw(standard, &hardware.memory),
+                hardware.memory.cache_kb,
+            );
+            let standby = unit("energy.idle-mw, all ranks", standby_mw);
             energy.charge(Component::DramBackground, standby, &[latency]);
+            self.cache.charge_static(cache_kb, latency, energy);
+            memory_mw = standby_mw + self.cache.static_mw(cache_kb);
         }
         Priced {
             tiles,
+            cells_per_crossbar: chip.cells_per_crossbar(),
             chip_violation: chip.violation(),
             peak_power_mw,
-            static_mw: self.reram.leakage.fraction * peak_power_mw + standby_mw.unwrap_or_default(),
+            static_mw: self.reram.leakage.fraction * peak_power_mw + memory_mw,
             leakage_pj,
             energy_pj: energy.total(),
             area_um2: books.area_um2.total(),
@@ -233,15 +251,7 @@ impl CostModel for PimCostModel {
         let mut books = Books::<Sums>::default();
         let priced = self.price(workload, hardware, &mut books);
         let summary = priced.summary();
-        let components = ALL
-            .iter()
-            .map(|&component| ComponentCost {
-                component: component.name(),
-                energy_pj: books.energy_pj.by_component.get(component),
-                area_um2: books.area_um2.by_component.get(component),
-            })
-            .filter(|cost| cost.energy_pj != 0.0 || cost.area_um2 != 0.0)
-            .collect();
+        let components = books.components();
         let endurance = self.reram.write.as_ref().map(|table| table.endurance);
         Cost {
             summary,

@@ -119,8 +119,44 @@ impl<const N: usize> Catalogue<N> {
         Some(text)
     }
 
+    /// The preset of that name, read by `parse`.
+    pub(crate) fn open<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, PresetError>,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        Some(parse(text).expect("a test reads every preset"))
+    }
+
     /// All names.
     pub(crate) fn names(&self) -> Vec<&'static str> {
         self.0.iter().map(|(name, _)| *name).collect()
+    }
+}
+
+/// An error that names the first number that is not positive, or not finite.
+pub(crate) fn positive(
+    numbers: impl IntoIterator<Item = (&'static str, f64)>,
+) -> Result<(), PresetError> {
+    let is_wrong = |value: f64| !(value.is_finite() && value > 0.0);
+    match { numbers.into_iter() }.find(|(_, value)| is_wrong(*value)) {
+        Some((key, value)) => Err(PresetError::NotPositive { key, value }),
+        None => Ok(()),
+    }
+}
+
+/// An error that names the first number below 0, or not finite.
+pub(crate) fn not_negative(
+    numbers: impl IntoIterator<Item = (&'static str, f64)>,
+) -> Result<(), PresetError> {
+    let is_wrong = |value: f64| !(value.is_finite() && value >= 0.0);
+    match { numbers.into_iter() }.find(|(_, value)| is_wrong(*value)) {
+        Some((key, value)) => Err(PresetError::OutOfRange {
+            key,
+            value,
+            expected: "0 or more",
+        }),
+        None => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     cost::{CostSummary, Figures, OpCost},
-    reram::{Node, OpWork, Placement},
+    reram::{OpWork, Placement},
     schedule::Schedule,
     workload::{Op, OpKind, Workload},
 };
@@ -13,6 +13,7 @@ pub(crate) struct Priced {
     pub(crate) placement: Placement,
     pub(crate) schedule: Schedule,
     pub(crate) tiles: f64,
+    pub(crate) cells_per_crossbar: f64,
     pub(crate) chip_violation: f64,
     pub(crate) energy_pj: f64,
     pub(crate) area_um2: f64,
@@ -47,7 +48,7 @@ impl Priced {
     ) -> Figures {
         let macs: u64 = workload.ops().iter().map(Op::macs).sum();
         let operations = 2.0 * macs as f64;
-        let writes = self.works.iter().any(|work| work.writes);
+        let writes = self.works.iter().any(OpWork::writes_cells);
         let one_by_one = self.works.iter().map(|work| work.stages.latency_ns());
         let tops = operations * summary.throughput_per_s / 1e12;
         Figures {
@@ -80,35 +81,28 @@ impl Priced {
         }
     }
 
-    /// The tile of an operator; the first one for what is not on the chip.
-    fn tile(&self, op: usize) -> u32 {
-        match self.schedule.runs[op].node {
-            Node::MEMORY => 0,
-            node => node.tile,
-        }
-    }
-
     /// The share of every operator: leakage goes by crossbars, standby to the gather. Where there is
     /// nobody to take a share, the last operator does.
     pub(crate) fn ops(&self, workload: &Workload) -> Vec<OpCost> {
         let ops = workload.ops();
-        let is_gather = |kind: &OpKind| matches!(kind, OpKind::EmbeddingGather { .. });
-        let gathers = ops.iter().filter(|op| is_gather(&op.kind)).count();
+        let is_gather = |op: &Op| matches!(op.kind, OpKind::EmbeddingGather { .. });
+        let gathers = ops.iter().filter(|op| is_gather(op)).count();
         let crossbars: u32 = self.works.iter().map(|work| work.crossbars).sum();
-        let works = self.works.iter().zip(&self.placement.sites);
+        let runs = self.works.iter().zip(&self.schedule.runs);
         let mut costs = Vec::with_capacity(ops.len());
-        for (index, (op, (work, site))) in ops.iter().zip(works).enumerate() {
-            let is_last = index + 1 == ops.len();
-            let leakage_share = match crossbars {
-                0 => f64::from(u8::from(is_last)),
-                all => f64::from(work.crossbars) / f64::from(all),
+        for ((op, site), (work, run)) in ops.iter().zip(&self.placement.sites).zip(runs) {
+            let tile = if run.node.is_memory() {
+                0
+            } else {
+                run.node.tile
             };
-            let standby_share = match gathers {
-                0 => f64::from(u8::from(is_last)),
-                _ if is_gather(&op.kind) => 1.0 / gathers as f64,
-                _ => 0.0,
+            let own_cells = f64::from(work.crossbars.max(1)) * self.cells_per_crossbar;
+            let leakage_share = f64::from(work.crossbars) / f64::from(crossbars.max(1));
+            let standby_share = if is_gather(op) {
+                1.0 / gathers as f64
+            } else {
+                0.0
             };
-            let run = &self.schedule.runs[index];
             costs.push(OpCost {
                 block: op.block,
                 layer: op.layer,
@@ -121,9 +115,17 @@ impl Priced {
                     + standby_share * self.standby_pj,
                 crossbars: work.crossbars,
                 first_crossbar: site.first_crossbar,
-                tile: self.tile(index),
-                utilisation: work.utilisation,
+                tile,
+                utilisation: work.cells / own_cells,
             });
+        }
+        if let Some(last) = costs.last_mut() {
+            if crossbars == 0 {
+                last.energy_pj += self.leakage_pj;
+            }
+            if gathers == 0 {
+                last.energy_pj += self.standby_pj;
+            }
         }
         costs
     }

@@ -26,4 +26,4 @@ pub use preset::ReramPreset;
 pub use wires::Wires;
 
 pub(crate) use chip::{Chip, OpWork};
-pub(crate) use placement::{Mesh, Node, Placement};
+pub(crate) use placement::{Mesh, Node, Placement, Site};

@@ -6,7 +6,7 @@
 
 use crate::{
     design::Scheduling,
-    reram::{Mesh, Node, OpWork, Placement},
+    reram::{Mesh, Node, OpWork, Placement, Site},
     workload::{Op, OpKind, Workload},
 };
 
@@ -30,16 +30,9 @@ pub(crate) struct Run {
     /// The first tile of its crossbars, or that of its first input, or the first one; the memory's port
     /// for gathers.
     pub(crate) node: Node,
-}
-
-/// The way of an operator's inputs over the chip: from the tiles of their makers or the memory's port
-/// to all tiles that it takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Route {
-    /// Hops of its farthest input.
-    pub(crate) longest: f64,
-    /// Mean hops of its inputs, and those to further tiles of the operator.
-    pub(crate) mean: f64,
+    /// Mean hops of its inputs, from the tiles of their makers or the memory's port, and those to
+    /// further tiles of the operator.
+    pub(crate) hops: f64,
 }
 
 /// When the inputs of an operator are there, and how far they come.
@@ -49,21 +42,21 @@ struct Arrival {
     start_ns: f64,
     /// The last vector of an input that streams is there.
     last_vector_ns: Option<f64>,
+    /// Hops of the farthest input.
     farthest: u32,
+    /// Hops of all inputs.
     hops: u32,
-    inputs: u32,
 }
 
 impl Schedule {
-    /// Runs the operators in their order. `transfer` is told the way of each one's inputs before it
-    /// runs, and may change its work.
+    /// Runs the operators in their order, and adds the time of a hop, `hop_ns`, to their work for each
+    /// router that the farthest input passes.
     pub(crate) fn new(
         workload: &Workload,
         works: &mut [OpWork],
         placement: &Placement,
         mesh: &Mesh,
-        scheduling: Scheduling,
-        mut transfer: impl FnMut(usize, &mut OpWork, Route),
+        (scheduling, hop_ns): (Scheduling, f64),
     ) -> Self {
         let ops = workload.ops();
         let mut schedule = Self {
@@ -72,35 +65,33 @@ impl Schedule {
         };
         let mut free_at = vec![0.0_f64; placement.shared as usize];
         let mut busy = vec![0.0_f64; placement.shared as usize];
-        for (index, op) in ops.iter().enumerate() {
-            let node = schedule.node(workload, index, placement, mesh);
-            let arrival = schedule.arrival(workload, works, index, node, scheduling);
+        for (index, (op, site)) in ops.iter().zip(&placement.sites).enumerate() {
+            let inputs = workload.inputs_of(op);
+            let node = schedule.node(op, inputs, site, mesh);
+            let arrival = schedule.arrival(workload, works, op, node, scheduling);
             let work = &mut works[index];
-            let site = &placement.sites[index];
-            let further = match site.crossbars {
-                0 | 1 => 0,
-                all => mesh.tile(site.first_crossbar + all - 1) - node.tile,
-            };
-            transfer(index, work, arrival.route(further));
+            let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site, node));
+            work.stages.transfer_ns += longest * hop_ns;
             let mut run = Run {
                 node,
+                hops,
                 start_ns: arrival.start_ns,
                 end_ns: arrival
                     .last_vector_ns
                     .map_or(0.0, |last| last + first_vector_ns(op, work)),
             };
-            schedule.interval_ns = schedule.interval_ns.max(work.interval_ns);
+            schedule.interval_ns = later(schedule.interval_ns, work.interval_ns);
             let shared = site.shared.map(|shared| shared as usize);
             if let Some(shared) = shared {
-                run.start_ns = run.start_ns.max(free_at[shared]);
+                run.start_ns = later(run.start_ns, free_at[shared]);
                 busy[shared] += work.interval_ns;
-                schedule.interval_ns = schedule.interval_ns.max(busy[shared]);
+                schedule.interval_ns = later(schedule.interval_ns, busy[shared]);
             }
-            run.end_ns = run.end_ns.max(run.start_ns + work.stages.latency_ns());
+            run.end_ns = later(run.end_ns, run.start_ns + work.stages.latency_ns());
             if let Some(shared) = shared {
                 free_at[shared] = run.end_ns;
             }
-            schedule.latency_ns = schedule.latency_ns.max(run.end_ns);
+            schedule.latency_ns = later(schedule.latency_ns, run.end_ns);
             schedule.runs.push(run);
         }
         schedule
@@ -123,38 +114,31 @@ impl Schedule {
         path
     }
 
-    fn node(&self, workload: &Workload, op: usize, placement: &Placement, mesh: &Mesh) -> Node {
-        let site = &placement.sites[op];
+    fn node(&self, op: &Op, inputs: &[u16], site: &Site, mesh: &Mesh) -> Node {
         if site.crossbars > 0 {
             return mesh.node(site.first_crossbar);
         }
-        let op = &workload.ops()[op];
         if let OpKind::EmbeddingGather { .. } = op.kind {
             return Node::MEMORY;
         }
-        let first = workload.inputs_of(op).first();
-        let made_at = first.map(|&input| self.runs[usize::from(input)].node);
-        let on_chip = made_at.filter(|&node| node != Node::MEMORY);
-        on_chip.unwrap_or_else(|| mesh.node(0))
+        match inputs.first().map(|&input| &self.runs[usize::from(input)]) {
+            Some(made) if !made.node.is_memory() => made.node,
+            _ => Node::FIRST,
+        }
     }
 
     fn arrival(
         &self,
         workload: &Workload,
         works: &[OpWork],
-        op: usize,
+        op: &Op,
         node: Node,
         scheduling: Scheduling,
     ) -> Arrival {
         let ops = workload.ops();
-        let op = &ops[op];
-        let inputs = workload.inputs_of(op);
         let by_vectors = scheduling == Scheduling::Vectors && op.stream.is_some();
-        let mut arrival = Arrival {
-            inputs: inputs.len() as u32,
-            ..Arrival::default()
-        };
-        for &input in inputs {
+        let mut arrival = Arrival::default();
+        for &input in workload.inputs_of(op) {
             let input = usize::from(input);
             let made = &self.runs[input];
             let hops = node.hops_from(made.node);
@@ -163,25 +147,29 @@ impl Schedule {
             let mut ready_ns = made.end_ns;
             if by_vectors && ops[input].stream == op.stream {
                 ready_ns = made.start_ns + first_vector_ns(&ops[input], &works[input]);
-                let last = arrival.last_vector_ns.unwrap_or(0.0).max(made.end_ns);
+                let last = later(arrival.last_vector_ns.unwrap_or(0.0), made.end_ns);
                 arrival.last_vector_ns = Some(last);
             }
-            arrival.start_ns = arrival.start_ns.max(ready_ns);
+            arrival.start_ns = later(arrival.start_ns, ready_ns);
         }
         arrival
     }
 }
 
 impl Arrival {
-    fn route(&self, further: u32) -> Route {
-        if self.inputs == 0 {
-            return Route::default();
+    /// Hops of the farthest of so many inputs, and the mean, those to `further` tiles included.
+    fn way(&self, inputs: usize, further: u32) -> (f64, f64) {
+        if inputs == 0 {
+            return (0.0, 0.0);
         }
-        Route {
-            longest: f64::from(self.farthest + further),
-            mean: f64::from(self.hops) / f64::from(self.inputs) + f64::from(further),
-        }
+        let mean = f64::from(self.hops) / inputs as f64 + f64::from(further);
+        (f64::from(self.farthest + further), mean)
     }
+}
+
+/// The later of two times. No time is NaN, which `f64::max` would look for.
+fn later(one_ns: f64, other_ns: f64) -> f64 {
+    if other_ns > one_ns { other_ns } else { one_ns }
 }
 
 /// Time until an operator that works without waiting has given its first vector.

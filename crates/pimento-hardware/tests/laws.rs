@@ -42,7 +42,7 @@ prop_compose! {
         ]),
         channels in 1..=8_u16,
     ) -> Hardware {
-        Hardware { chip, memory: MemoryDesign { standard, pim_level, channels } }
+        Hardware { chip, memory: MemoryDesign { standard, pim_level, channels, cache_kb: 0 } }
     }
 }
 

@@ -3,8 +3,8 @@
 mod oracle;
 
 use pimento_hardware::{
-    CostModel, DramStandard, EmbeddingTable, Hardware, MemoryStandard, OpKind, PimCostModel,
-    PimLevel, ReramPreset, TableStorage, Workload, adc_regression, map_matrix,
+    Charge, CostModel, DramStandard, EmbeddingTable, Hardware, MemoryStandard, OpKind,
+    PimCostModel, PimLevel, ReramPreset, TableStorage, Workload, adc_regression, map_matrix,
 };
 
 use oracle::assert_close;
@@ -40,12 +40,57 @@ fn isaac_chip_totals() {
     assert_close(totals.peak_tops, derived("peak_tops_16bit"), 1e-9, "peak");
 }
 
-/// PUMA's abstract (ASPLOS 2019): 837 GOPS/s/W. Its simulator's constants and our count of converters do
-/// not carry the paper's component table.
+/// PUMA's tile, component by component, and its node; docs/cost-model.md has the reasons.
 #[test]
-fn puma_peak_per_watt() {
-    let totals = ReramPreset::preset("puma").unwrap().totals();
-    assert_close(totals.tops_per_w, 0.837, 0.06, "TOPS/W");
+fn puma_parts_and_totals() {
+    let oracle = oracle::read(include_str!("oracles/puma_components.json"));
+    let puma = ReramPreset::preset("puma").unwrap();
+    let totals = puma.totals();
+    let paper = |key: &str| oracle["paper"][key].as_f64().unwrap();
+    assert_close(totals.power_w, 0.9015 * paper("node_w"), 1e-3, "power");
+    assert_close(totals.area_mm2, 0.979 * paper("node_mm2"), 1e-3, "area");
+    let peak = 0.8645 * paper("node_peak_tops");
+    assert_close(totals.peak_tops, peak, 1e-3, "peak");
+    // Sixteen matrix units of 128 x 128 weights of 16 bits.
+    let tile_mb = 16.0 * 128.0 * 128.0 * 2.0 / (1024.0 * 1024.0);
+    let weights_mb = f64::from(puma.tiles()) * tile_mb;
+    assert_close(weights_mb, paper("weights_mb"), 1e-9, "weights of a node");
+
+    let hardware = Hardware {
+        chip: puma.sizes(),
+        ..Hardware::naive()
+    };
+    let mut workload = Workload::with_capacity(1);
+    let kind = OpKind::StaticMvm {
+        rows: 128,
+        cols: 128,
+        vectors: 1,
+        weight_bits: 16,
+        activation_bits: 16,
+    };
+    workload.push(1, "fc", kind, &[]);
+    let explanation = PimCostModel::new(puma).explain(&workload, &hardware);
+    let check = |name: &str, power: f64, area: f64| {
+        let sum = |charges: &[Charge]| {
+            let of_part = charges.iter().filter(|charge| charge.component == name);
+            of_part.map(Charge::amount).sum::<f64>()
+        };
+        let theirs = oracle["tile_mw"][name]["mw"].as_f64().unwrap();
+        assert_close(sum(&explanation.power_mw), power * theirs, 1e-3, name);
+        let theirs = oracle["tile_um2"][name]["um2"].as_f64().unwrap();
+        assert_close(sum(&explanation.area_um2), area * theirs, 1e-3, name);
+    };
+    check("crossbar", 1.0, 1.0);
+    check("dac", 1.0, 1.0);
+    check("adc", 0.9, 1.0);
+    check("sample_hold", 1.0, 1.0);
+    check("shift_add", 1.0, 1.0);
+    check("registers", 0.2287, 1.0);
+    check("edram", 1.0, 1.0);
+    check("bus", 0.8571, 1.0);
+    check("router", 1.0, 1.0);
+    check("tile_units", 1.0, 1.0);
+    check("digital", 1.4151, 4.0);
 }
 
 #[test]

@@ -30,6 +30,11 @@ pub(crate) fn canonical_blocks(raw: &[RawBlock], embedding_dim: usize) -> Vec<Bl
                 operator,
                 width: genes.width,
                 weight_bits: genes.dense_weight_bits,
+                reuse: if genes.dense_operator.is_layer() {
+                    genes.reuse
+                } else {
+                    1
+                },
             });
         }
         if sparse_is_read || adds_fm {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::network::{Block, DenseOperator, Network};
+use crate::network::{Block, DenseNode, DenseOperator, Network};
 
 /// Why a network cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -46,6 +46,18 @@ pub enum NetworkError {
     EmbeddingBits {
         /// Bits beside those of the fields.
         bits: u8,
+    },
+    /// A matrix that cannot be used so often.
+    #[error(
+        "block {position}: `reuse` is {reuse}, expected 1 or, of FC and Flat, a divisor of `width`: {width}"
+    )]
+    Reuse {
+        /// Position of the block.
+        position: usize,
+        /// Uses.
+        reuse: usize,
+        /// Output width.
+        width: usize,
     },
     /// Positions do not ascend from 1.
     #[error("block {position} stands after block {before}: positions must ascend from 1")]
@@ -146,6 +158,7 @@ impl Network {
         };
         size("width", node.width)?;
         bits("weight_bits", node.weight_bits)?;
+        check_reuse(position, node)?;
         match &node.operator {
             DenseOperator::FullyConnected { inputs } => {
                 self.check_inputs(position, "dense", inputs, Self::dense_width)
@@ -192,6 +205,22 @@ impl Network {
     }
 }
 
+fn check_reuse(position: usize, node: &DenseNode) -> Result<(), NetworkError> {
+    let (reuse, width) = (node.reuse, node.width);
+    let is_layer = matches!(
+        node.operator,
+        DenseOperator::FullyConnected { .. } | DenseOperator::Flattened { .. }
+    );
+    if reuse == 1 || is_layer && width.is_multiple_of(reuse) {
+        return Ok(());
+    }
+    Err(NetworkError::Reuse {
+        position,
+        reuse,
+        width,
+    })
+}
+
 fn size(field: &'static str, value: usize) -> Result<(), NetworkError> {
     if (1..=1_000_000).contains(&value) {
         Ok(())
@@ -213,7 +242,9 @@ fn bits(field: &'static str, bits: u8) -> Result<(), NetworkError> {
 mod tests {
     use crate::{
         embedding::FieldEmbedding,
-        network::{ActivationRange, InputShape, Network, WeightScales},
+        network::{
+            ActivationRange, Block, DenseNode, DenseOperator, InputShape, Network, WeightScales,
+        },
     };
 
     fn check(change: impl FnOnce(&mut Network), expected: &str) {
@@ -255,5 +286,50 @@ mod tests {
             |network| network.embedding_bits = 8,
             "`embedding_bits` is 8, expected 32 where `embeddings` has bits per field",
         );
+    }
+
+    fn block(operator: DenseOperator, width: usize, reuse: usize) -> Block {
+        Block {
+            position: 1,
+            dense: Some(DenseNode {
+                operator,
+                width,
+                weight_bits: 8,
+                reuse,
+            }),
+            sparse: None,
+            dense_sparse_merger: false,
+            fm_merger: false,
+            merger_weight_bits: 32,
+            activation_bits: 8,
+        }
+    }
+
+    #[test]
+    fn matrices_are_used_as_often_as_widths_divide() {
+        let connected = || DenseOperator::FullyConnected { inputs: vec![0] };
+        let sum = || DenseOperator::Sum { left: 0, right: 0 };
+        for (operator, width, reuse) in [(connected(), 12, 5), (connected(), 12, 0), (sum(), 12, 2)]
+        {
+            check(
+                |network| network.blocks = vec![block(operator, width, reuse)],
+                &format!(
+                    "block 1: `reuse` is {reuse}, expected 1 or, of FC and Flat, a divisor of `width`: 12"
+                ),
+            );
+        }
+        for (operator, reuse) in [(connected(), 12), (connected(), 3), (sum(), 1)] {
+            let network = Network {
+                blocks: vec![block(operator, 12, reuse)],
+                ..Network::without_blocks(
+                    InputShape {
+                        dense_dim: 1,
+                        fields: 2,
+                    },
+                    16,
+                )
+            };
+            assert_eq!(network.validate(), Ok(()));
+        }
     }
 }

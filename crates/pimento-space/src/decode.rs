@@ -49,18 +49,17 @@ impl SearchSpace {
 
 /// The blocks that are not dead. Absent precisions belong to weights that do not exist.
 pub(crate) fn live_blocks(genes: &[BlockGenes]) -> Vec<Block> {
-    genes
-        .iter()
-        .enumerate()
-        .filter(|(_, genes)| genes.dense.is_some() || genes.sparse.is_some())
-        .map(|(index, genes)| Block {
-            position: index + 1,
-            dense: genes.dense.clone(),
-            sparse: genes.sparse.clone(),
-            dense_sparse_merger: genes.dense_sparse_merger,
-            fm_merger: genes.fm_merger,
-            merger_weight_bits: genes.merger_weight_bits.unwrap_or(32),
-            activation_bits: genes.activation_bits.unwrap_or(32),
-        })
-        .collect()
+    let is_live = |genes: &BlockGenes| genes.dense.is_some() || genes.sparse.is_some();
+    let live = genes.iter().enumerate().filter(|(_, genes)| is_live(genes));
+    let mut blocks = Vec::with_capacity(genes.len());
+    blocks.extend(live.map(|(index, genes)| Block {
+        position: index + 1,
+        dense: genes.dense.clone(),
+        sparse: genes.sparse.clone(),
+        dense_sparse_merger: genes.dense_sparse_merger,
+        fm_merger: genes.fm_merger,
+        merger_weight_bits: genes.merger_weight_bits.unwrap_or(32),
+        activation_bits: genes.activation_bits.unwrap_or(32),
+    }));
+    blocks
 }

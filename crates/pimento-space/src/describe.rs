@@ -39,6 +39,9 @@ impl fmt::Display for SpaceDescription<'_> {
             network.sparse_operators
         )?;
         writeln!(formatter, "  dense widths      {:?}", network.dense_widths)?;
+        if space.has_epitomes() {
+            writeln!(formatter, "  fc reuse          {:?}", space.fc_reuse)?;
+        }
         writeln!(formatter, "  sparse rows       {:?}", network.sparse_rows)?;
         let precision = &space.precision;
         writeln!(

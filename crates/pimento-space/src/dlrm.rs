@@ -17,6 +17,7 @@ pub fn dlrm_shaped(input: InputShape) -> Network {
             operator,
             width,
             weight_bits: BITS,
+            reuse: 1,
         }),
         sparse: None,
         dense_sparse_merger: false,

@@ -51,6 +51,7 @@ pub(crate) struct RawBlock {
     pub(crate) dense_operator: DenseOperatorKind,
     pub(crate) sparse_operator: SparseOperator,
     pub(crate) width: usize,
+    pub(crate) reuse: usize,
     pub(crate) rows: usize,
     pub(crate) dense_sparse_merger: bool,
     pub(crate) fm_merger: bool,

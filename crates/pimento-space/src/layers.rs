@@ -98,8 +98,8 @@ impl Network {
         self.layers().iter().map(Layer::macs).sum()
     }
 
-    /// Weights and biases outside the embedding tables, with the two norms that every attention
-    /// has. The other layer norms, where a network has them, replace biases and are not counted.
+    /// Weights and biases outside the embedding tables, a matrix that is used several times counted
+    /// once but with a bias for every output, with the two norms that every attention has. The other layer norms, where a network has them, replace biases and are not counted.
     pub fn dense_parameters(&self) -> u64 {
         let linear: usize = self
             .layers()
@@ -114,8 +114,10 @@ impl Network {
         let is_attention = |node: &SparseNode| matches!(node.operator, SparseOperator::Attention);
         let nodes = self.blocks.iter().filter_map(|block| block.sparse.as_ref());
         let norms = nodes.filter(|node| is_attention(node)).count() * 4 * self.embedding_dim;
+        let dense = self.blocks.iter().filter_map(|block| block.dense.as_ref());
+        let further_biases: usize = dense.map(|node| node.width - node.matrix_cols()).sum();
         // Query, key and value are three layers of `embedding_dim` outputs: same count packed.
-        (linear + norms) as u64
+        (linear + norms + further_biases) as u64
     }
 }
 
@@ -153,14 +155,14 @@ impl Walk<'_> {
         };
         match &node.operator {
             DenseOperator::FullyConnected { inputs } => {
-                self.linear("fc", dense_sum(inputs), node.width, 1);
+                self.linear("fc", dense_sum(inputs), node.matrix_cols(), node.reuse);
             }
             DenseOperator::Flattened {
                 dense_inputs,
                 sparse_inputs,
             } => {
                 let inputs = dense_sum(dense_inputs) + dim * self.sparse_sum(sparse_inputs);
-                self.linear("flat", inputs, node.width, 1);
+                self.linear("flat", inputs, node.matrix_cols(), node.reuse);
             }
             DenseOperator::DotProduct {
                 dense_inputs,

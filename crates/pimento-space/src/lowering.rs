@@ -33,8 +33,8 @@ pub fn lower(network: &Network, table_rows: &[u64]) -> Workload {
     let mut lowering = Lowering {
         network,
         workload: Workload::with_capacity(128),
-        dense: vec![Vec::new(); tensors],
-        sparse: vec![Vec::new(); tensors],
+        dense: vec![None; tensors],
+        sparse: vec![[None; 2]; tensors],
     };
     lowering.gather(table_rows);
     for block in &network.blocks {
@@ -47,10 +47,10 @@ pub fn lower(network: &Network, table_rows: &[u64]) -> Workload {
 struct Lowering<'a> {
     network: &'a Network,
     workload: Workload,
-    /// Operators that make each dense tensor; none for the raw input.
-    dense: Vec<Vec<u16>>,
-    /// Operators that make each sparse tensor.
-    sparse: Vec<Vec<u16>>,
+    /// The operator that makes each dense tensor; none for the raw input.
+    dense: Vec<Option<u16>>,
+    /// Operators that make each sparse tensor: its own, and the merger that appends rows.
+    sparse: Vec<[Option<u16>; 2]>,
 }
 
 /// Where operators are put: block, bits of weights, bits of inputs.
@@ -79,7 +79,7 @@ impl Lowering<'_> {
         let op = self
             .workload
             .push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
-        self.sparse[0] = vec![op];
+        self.sparse[0] = [Some(op), None];
     }
 
     fn block(&mut self, block: &Block) {
@@ -97,24 +97,23 @@ impl Lowering<'_> {
             block.activation_bits,
         );
         let dim = self.network.embedding_dim;
-        let mut rows = Vec::from_iter(sparse);
+        let mut merged = None;
         if let (Some(dense), true) = (dense, block.dense_sparse_merger) {
             let width = self.network.dense_width(block.position);
-            let merged = if width == MERGER_ROWS * dim {
+            merged = Some(if width == MERGER_ROWS * dim {
                 dense
             } else {
                 self.normed(place, "ds.proj", [width, MERGER_ROWS * dim, 1], &[dense])
-            };
-            rows.push(merged);
+            });
         }
         if let Some(dense) = dense {
             let output = match (sparse, block.fm_merger) {
                 (Some(sparse), true) => self.fm_merger(block, place, dense, sparse),
                 _ => dense,
             };
-            self.dense[block.position] = vec![output];
+            self.dense[block.position] = Some(output);
         }
-        self.sparse[block.position] = rows;
+        self.sparse[block.position] = [sparse, merged];
     }
 
     fn fm_merger(&mut self, block: &Block, place: Place, dense: u16, sparse: u16) -> u16 {
@@ -150,7 +149,7 @@ impl Lowering<'_> {
         match &node.operator {
             DenseOperator::FullyConnected { inputs } => {
                 let (width, ops) = self.dense_inputs(inputs);
-                let product = self.normed(place, "fc", [width, node.width, 1], &ops);
+                let product = self.connected(place, "fc", width, node, &ops);
                 let relu = ElementwiseFunction::Relu;
                 self.elementwise(place, "fc.relu", relu, node.width, &[product])
             }
@@ -162,7 +161,7 @@ impl Lowering<'_> {
                 let (rows, sparse_ops) = self.sparse_inputs(sparse_inputs);
                 ops.extend(sparse_ops);
                 let inputs = width + rows * self.network.embedding_dim;
-                let product = self.normed(place, "flat", [inputs, node.width, 1], &ops);
+                let product = self.connected(place, "flat", inputs, node, &ops);
                 let relu = ElementwiseFunction::Relu;
                 self.elementwise(place, "flat.relu", relu, node.width, &[product])
             }
@@ -296,7 +295,9 @@ impl Lowering<'_> {
             .last()
             .map_or(MAX_BITS, |block| block.activation_bits);
         let place = Place::new(last + 1, self.network.head_weight_bits, bits);
-        let inputs: Vec<u16> = [&self.dense[last][..], &self.sparse[last][..]].concat();
+        let [own, merged] = self.sparse[last];
+        let made_by = [self.dense[last], own, merged];
+        let inputs: Vec<u16> = made_by.into_iter().flatten().collect();
         let logit = self.mvm(place, "head", [self.network.head_width(), 1, 1], &inputs);
         self.elementwise(
             place,
@@ -312,13 +313,9 @@ impl Lowering<'_> {
             .iter()
             .map(|&tensor| self.network.dense_width(tensor))
             .sum();
-        (
-            width,
-            tensors
-                .iter()
-                .flat_map(|&tensor| self.dense[tensor].iter().copied())
-                .collect(),
-        )
+        let mut ops = Vec::with_capacity(tensors.len());
+        ops.extend(tensors.iter().filter_map(|&tensor| self.dense[tensor]));
+        (width, ops)
     }
 
     fn sparse_inputs(&self, tensors: &[usize]) -> (usize, Vec<u16>) {
@@ -326,13 +323,26 @@ impl Lowering<'_> {
             .iter()
             .map(|&tensor| self.network.sparse_rows(tensor))
             .sum();
-        (
-            rows,
-            tensors
-                .iter()
-                .flat_map(|&tensor| self.sparse[tensor].iter().copied())
-                .collect(),
-        )
+        let mut ops = Vec::with_capacity(2 * tensors.len());
+        for &tensor in tensors {
+            ops.extend(self.sparse[tensor].iter().flatten());
+        }
+        (rows, ops)
+    }
+
+    /// The matrix of FC or Flat, for an epitome with as many input vectors as it has uses, and the
+    /// norm of all outputs. Each use needs the whole input and readers need all outputs: no stream.
+    fn connected(
+        &mut self,
+        place: Place,
+        layer: &'static str,
+        inputs: usize,
+        node: &DenseNode,
+        ops: &[u16],
+    ) -> u16 {
+        let sizes = [inputs, node.matrix_cols(), node.reuse];
+        let product = self.mvm(place, layer, sizes, ops);
+        self.norm(place, "norm", 1, node.width, product)
     }
 
     /// A matrix of [inputs, outputs, vectors] and the norm after it where the network has norms.

@@ -258,6 +258,7 @@ impl NasrecNetwork {
             dense_operator: self.config.dense_operators()[usize::from(micro.active_nodes[0])],
             sparse_operator: self.config.sparse_operator(micro.active_nodes[1]),
             width: micro.dense_in_dims,
+            reuse: 1,
             rows: micro.sparse_in_dims,
             dense_sparse_merger: micro.dense_sparse_interact == 1,
             fm_merger: micro.deep_fm == 1,

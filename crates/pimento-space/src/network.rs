@@ -129,6 +129,31 @@ pub struct DenseNode {
     pub width: usize,
     /// Precision of its weights; 32 means not quantised.
     pub weight_bits: u8,
+    /// Uses of its matrix per sample, a divisor of `width`; only FC and Flat use theirs more than once.
+    /// A matrix used r times is an epitome (EPIM, arXiv 2311.07620): it has `width` / r columns, its
+    /// j-th use, from 0, reads the K inputs rolled by ⌊jK/r⌋ places and gives the j-th `width` / r
+    /// outputs.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub reuse: usize,
+}
+
+fn once() -> usize {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_once(reuse: &usize) -> bool {
+    *reuse == 1
+}
+
+impl DenseNode {
+    /// Columns of the matrix of FC or Flat.
+    pub fn matrix_cols(&self) -> usize {
+        self.width / self.reuse
+    }
 }
 
 /// The dense operators. Lists of tensors are ascending and without repeats.

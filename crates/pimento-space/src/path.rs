@@ -21,8 +21,8 @@ pub enum PathSampler {
     AnyConnection,
     /// As `AnyConnection`, but with a probability that falls to 0, all blocks read all earlier
     /// tensors, and with the same probability, independently for each block, the block is as large
-    /// as can be: the widest, with most rows and both mergers. (NASRec's full path sums all
-    /// operators; here a block has one, drawn uniformly.)
+    /// as can be: the widest, with most rows, both mergers and the least reuse. (NASRec's full path
+    /// sums all operators; here a block has one, drawn uniformly.)
     FullPath,
     /// The largest path, the smallest path and one of `AnyConnection` in turn, operators uniform.
     /// (The published rule adds up the gradients of its paths in one step; here each has its own.)
@@ -85,6 +85,7 @@ impl SearchSpace {
 
     fn enlarge(&self, block: &mut RawBlock) {
         block.width = self.max_width();
+        block.reuse = *self.fc_reuse.iter().min().expect("menus have choices");
         block.rows = self.max_rows();
         block.dense_sparse_merger = self.network.dense_sparse_merger.contains(&true);
         block.fm_merger = self.network.fm_merger.contains(&true);
@@ -93,6 +94,7 @@ impl SearchSpace {
     fn shrink(&self, block: &mut RawBlock) {
         let smallest = |menu: &[usize]| menu.iter().copied().min().expect("menus have choices");
         block.width = smallest(&self.network.dense_widths);
+        block.reuse = *self.fc_reuse.iter().max().expect("menus have choices");
         block.rows = smallest(&self.network.sparse_rows);
         block.dense_sparse_merger = !self.network.dense_sparse_merger.contains(&false);
         block.fm_merger = !self.network.fm_merger.contains(&false);

@@ -16,7 +16,7 @@ use crate::{
 /// Mutations that are tried until one changes the design.
 const TRIES: usize = 64;
 
-/// Kinds of genes of a block: how many a mutation chooses among.
+/// Kinds of genes of a block that every space has: how many a mutation chooses among.
 const BLOCK_GENES: usize = 13;
 
 /// Genes of the hardware that every space has.
@@ -30,6 +30,7 @@ enum OptionalGene {
     Dynamic,
     Scheduling,
     CopyTiles,
+    MemoryCacheKb,
 }
 
 impl SearchSpace {
@@ -119,7 +120,17 @@ impl SearchSpace {
             sparse_weight_bits: pick(&precision.sparse_weight_bits, rng),
             merger_weight_bits: pick(&precision.merger_weight_bits, rng),
             activation_bits: pick(&precision.activation_bits, rng),
+            // Last, and only where it is a choice: other spaces draw what they always drew.
+            reuse: if self.chooses_reuse() {
+                pick(&self.fc_reuse, rng)
+            } else {
+                self.fc_reuse[0]
+            },
         }
+    }
+
+    fn chooses_reuse(&self) -> bool {
+        self.fc_reuse.len() > 1
     }
 
     pub(crate) fn random_globals(&self, rng: &mut ChaCha8Rng) -> Globals {
@@ -175,7 +186,7 @@ impl SearchSpace {
             return;
         };
         let new = self.random_block(index + 1, rng);
-        match rng.random_range(0..BLOCK_GENES) {
+        match rng.random_range(0..BLOCK_GENES + usize::from(self.chooses_reuse())) {
             0 => block.dense_inputs = new.dense_inputs,
             1 => block.sparse_inputs = new.sparse_inputs,
             2 => block.left = new.left,
@@ -191,7 +202,8 @@ impl SearchSpace {
             9 => block.dense_weight_bits = new.dense_weight_bits,
             10 => block.sparse_weight_bits = new.sparse_weight_bits,
             11 => block.merger_weight_bits = new.merger_weight_bits,
-            _ => block.activation_bits = new.activation_bits,
+            12 => block.activation_bits = new.activation_bits,
+            _ => block.reuse = new.reuse,
         }
     }
 
@@ -215,6 +227,7 @@ fn revive_operators(block: &mut RawBlock, genes: &BlockGenes) {
         match &node.operator {
             DenseOperator::FullyConnected { inputs } => {
                 block.dense_operator = DenseOperatorKind::FullyConnected;
+                block.reuse = node.reuse;
                 block.dense_inputs.clone_from(inputs);
             }
             DenseOperator::Flattened {
@@ -222,6 +235,7 @@ fn revive_operators(block: &mut RawBlock, genes: &BlockGenes) {
                 sparse_inputs,
             } => {
                 block.dense_operator = DenseOperatorKind::Flattened;
+                block.reuse = node.reuse;
                 block.dense_inputs.clone_from(dense_inputs);
                 block.sparse_inputs.clone_from(sparse_inputs);
             }
@@ -284,6 +298,7 @@ impl HardwareMenus {
             (OptionalGene::Dynamic, self.dynamic.len()),
             (OptionalGene::Scheduling, self.scheduling.len()),
             (OptionalGene::CopyTiles, self.copy_tiles.len()),
+            (OptionalGene::MemoryCacheKb, self.memory_cache_kb.len()),
         ];
         choices
             .into_iter()
@@ -312,6 +327,7 @@ impl HardwareMenus {
                 standard: pick(&self.memory_standard, rng),
                 pim_level: pick(&self.pim_level, rng),
                 channels: pick(&self.memory_channels, rng),
+                cache_kb: self.memory_cache_kb[0],
             },
         };
         for gene in self.optional_genes() {
@@ -322,6 +338,9 @@ impl HardwareMenus {
                 OptionalGene::CopyTiles => hardware.chip.copy_tiles = pick(&self.copy_tiles, rng),
                 OptionalGene::Scheduling => {
                     hardware.chip.scheduling = pick(&self.scheduling, rng);
+                }
+                OptionalGene::MemoryCacheKb => {
+                    hardware.memory.cache_kb = pick(&self.memory_cache_kb, rng);
                 }
             }
         }
@@ -349,6 +368,7 @@ impl HardwareMenus {
                 Some(OptionalGene::Dynamic) => chip.dynamic = new.chip.dynamic,
                 Some(OptionalGene::CopyTiles) => chip.copy_tiles = new.chip.copy_tiles,
                 Some(OptionalGene::Scheduling) => chip.scheduling = new.chip.scheduling,
+                Some(OptionalGene::MemoryCacheKb) => memory.cache_kb = new.memory.cache_kb,
                 None => (),
             },
         }

@@ -44,6 +44,7 @@ impl SearchSpace {
             network.dense_operators.len(),
             network.sparse_operators.len(),
             network.dense_widths.len(),
+            self.fc_reuse.len(),
             network.sparse_rows.len(),
             network.dense_sparse_merger.len(),
             network.fm_merger.len(),
@@ -95,6 +96,7 @@ impl SearchSpace {
             menus.memory_standard.len(),
             menus.pim_level.len(),
             menus.memory_channels.len(),
+            menus.memory_cache_kb.len(),
         ])
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The built-in spaces.
-const PRESETS: [(&str, &str); 7] = [
+const PRESETS: [(&str, &str); 8] = [
     (
         "quickstart",
         include_str!("../../../search_spaces/quickstart.toml"),
@@ -38,6 +38,10 @@ const PRESETS: [(&str, &str); 7] = [
         "compressed",
         include_str!("../../../search_spaces/compressed.toml"),
     ),
+    (
+        "epitomes",
+        include_str!("../../../search_spaces/epitomes.toml"),
+    ),
 ];
 
 /// Heads of attention; they divide the embedding width among them.
@@ -48,6 +52,8 @@ const ATTENTION_HEADS: usize = 8;
 pub struct SearchSpace {
     pub(crate) name: String,
     pub(crate) network: NetworkMenus,
+    /// Uses of the matrices of FC and Flat; each divides all dense widths.
+    pub(crate) fc_reuse: Vec<usize>,
     pub(crate) embedding: Option<EmbeddingMenus>,
     pub(crate) precision: PrecisionMenus,
     pub(crate) hardware: HardwareMenus,
@@ -100,6 +106,7 @@ pub(crate) struct HardwareMenus {
     pub(crate) memory_standard: Vec<MemoryStandard>,
     pub(crate) pim_level: Vec<PimLevel>,
     pub(crate) memory_channels: Vec<u16>,
+    pub(crate) memory_cache_kb: Vec<u16>,
 }
 
 impl SearchSpace {
@@ -118,6 +125,7 @@ impl SearchSpace {
             .map(|section| EmbeddingMenus::check(section, dim, bits))
             .transpose()?;
         Ok(Self {
+            fc_reuse: fc_reuse(&file, &network.dense_widths)?,
             network,
             embedding,
             precision,
@@ -164,6 +172,16 @@ impl SearchSpace {
             .contains(&DenseOperatorKind::Flattened)
     }
 
+    /// Whether a network may use a matrix more than once.
+    pub fn has_epitomes(&self) -> bool {
+        self.fc_reuse != [1]
+    }
+
+    /// Whether a memory may have a cache of rows.
+    pub fn has_row_caches(&self) -> bool {
+        self.hardware.memory_cache_kb != [0]
+    }
+
     /// Whether networks round activations in learned ranges.
     pub fn has_learned_ranges(&self) -> bool {
         self.precision.activation_range == ActivationRange::Learned
@@ -183,6 +201,9 @@ impl SearchSpace {
     /// do not count.
     pub fn fingerprint(&self) -> String {
         let mut text = format!("{:?} {:?}", self.network, self.precision);
+        if self.has_epitomes() {
+            text.push_str(&format!(" {:?}", self.fc_reuse));
+        }
         if let Some(embedding) = &self.embedding {
             text.push_str(&embedding.fingerprint());
         }
@@ -284,8 +305,18 @@ impl HardwareMenus {
             memory_standard: menu("memory-standard", &file.memory_standard, |_| true, "names")?,
             pim_level: menu("pim-level", &file.pim_level, |_| true, "names")?,
             memory_channels: menu("memory-channels", &file.memory_channels, is_count, count)?,
+            memory_cache_kb: optional_menu("memory-cache-kb", file.memory_cache_kb.as_ref())?,
         })
     }
+}
+
+fn fc_reuse(file: &SpaceFile, widths: &[usize]) -> Result<Vec<usize>, SpaceError> {
+    let divides_all = |reuse: usize| widths.iter().all(|width| width.is_multiple_of(reuse));
+    let expected = "divisors of all `dense-widths`";
+    file.fc_reuse.as_ref().map_or_else(
+        || Ok(vec![1]),
+        |values| menu("fc-reuse", values, divides_all, expected),
+    )
 }
 
 fn is_size(size: usize) -> bool {

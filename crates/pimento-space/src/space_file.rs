@@ -35,6 +35,13 @@ pub enum DenseOperatorKind {
     Sum,
 }
 
+impl DenseOperatorKind {
+    /// Whether it is a fully connected layer, whose matrix may be used more than once.
+    pub(crate) fn is_layer(self) -> bool {
+        matches!(self, Self::FullyConnected | Self::Flattened)
+    }
+}
+
 /// Sparse operators of a menu, by their names in TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum SparseOperatorName {
@@ -66,6 +73,8 @@ pub(crate) struct SpaceFile {
     pub(crate) dense_operators: Menu<DenseOperatorKind>,
     pub(crate) sparse_operators: Menu<SparseOperatorName>,
     pub(crate) dense_widths: Menu<usize>,
+    /// Absent: every matrix is used once.
+    pub(crate) fc_reuse: Option<Menu<usize>>,
     pub(crate) sparse_rows: Menu<usize>,
     pub(crate) dense_sparse_merger: Menu<bool>,
     pub(crate) fm_merger: Menu<bool>,
@@ -116,6 +125,8 @@ pub(crate) struct HardwareSection {
     pub(crate) memory_standard: Menu<MemoryStandard>,
     pub(crate) pim_level: Menu<PimLevel>,
     pub(crate) memory_channels: Menu<u16>,
+    /// Absent: none.
+    pub(crate) memory_cache_kb: Option<Menu<u16>>,
 }
 
 /// Why a text is not a search space.

@@ -1,9 +1,14 @@
 //! What holds for all genotypes.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use pimento_hardware::{EmbeddingTable, OpKind};
+use std::collections::BTreeSet;
+
+use pimento_hardware::{
+    Cost, CostModel, EmbeddingTable, Hardware, MemoryStandard, OpCost, OpKind, PimCostModel,
+};
 use pimento_space::{
-    FieldEmbedding, Genotype, InputShape, Network, PathSampler, SearchSpace, TableKind, lower,
+    DenseOperator, Design, FieldEmbedding, Genotype, InputShape, LayerShape, Network, PathSampler,
+    SearchSpace, TableKind, lower,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -127,6 +132,203 @@ proptest! {
             prop_assert!(macs + removable >= network.macs());
         }
     }
+
+    /// Epitomes do the same multiply–accumulates with fewer weights. On crossbars that is less area for
+    /// more rounds; conversions are as many.
+    #[test]
+    fn epitomes_take_time_for_crossbars(
+        seed in any::<u64>(), reuse in prop::sample::select(vec![2, 4, 8]),
+    ) {
+        let space = SearchSpace::preset("ctr").unwrap();
+        let mut design = space.decode(&space.sample(&mut rng(seed)), INPUT);
+        (design.hardware.chip.replication, design.hardware.chip.adc_bits) = (1, 9);
+        let plain = design.clone();
+        let saved = reuse_matrices(&mut design.network, reuse);
+        design.network.validate().unwrap();
+        prop_assert_eq!(design.network.macs(), plain.network.macs());
+        let weights = design.network.dense_parameters() + saved;
+        prop_assert_eq!(weights, plain.network.dense_parameters());
+
+        let ((epitomes, plain), hardware) = ((price(&design), price(&plain)), &design.hardware);
+        prop_assert!(epitomes.summary.area_um2 <= plain.summary.area_um2);
+        for component in ["adc", "shift_add", "sample_hold", "digital"] {
+            let (energy, expected) = (energy(&epitomes, component), energy(&plain, component));
+            prop_assert!((energy - expected).abs() <= 1e-9 * expected, "{}", component);
+        }
+        for (op, plain) in epitomes.breakdown.ops.iter().zip(&plain.breakdown.ops) {
+            prop_assert_eq!((op.block, op.layer), (plain.block, plain.layer));
+            prop_assert!(op.crossbars <= plain.crossbars);
+            let rounds = op.stages.working_ns / plain.stages.working_ns;
+            if is_connected(op) {
+                // As many rounds, of fewer columns for a converter to read.
+                prop_assert!((0.999_999..=reuse as f64 * 1.000_001).contains(&rounds), "{}", rounds);
+                prop_assert!(op.crossbars >= plain.crossbars.div_ceil(reuse as u32));
+            } else {
+                prop_assert!(rounds.is_nan() || rounds == 1.0);
+            }
+        }
+        let sum: f64 = epitomes.breakdown.ops.iter().map(|op| op.energy_pj).sum();
+        let total = epitomes.summary.energy_pj;
+        prop_assert!((sum - total).abs() <= 1e-9 * total, "{:?}", hardware);
+    }
+}
+
+/// Uses the matrices of all fully connected operators `reuse` times; returns the weights saved.
+fn reuse_matrices(network: &mut Network, reuse: usize) -> u64 {
+    let layers = network.layers();
+    let connected = layers
+        .iter()
+        .filter(|layer| ["fc", "flat"].contains(&layer.name));
+    let weights = connected.map(|layer| match layer.shape {
+        LayerShape::Linear {
+            inputs, outputs, ..
+        } => inputs * (outputs - outputs / reuse),
+        LayerShape::Product { .. } => 0,
+    });
+    let saved = weights.sum::<usize>() as u64;
+    let nodes = network
+        .blocks
+        .iter_mut()
+        .filter_map(|block| block.dense.as_mut());
+    for node in nodes {
+        if let DenseOperator::FullyConnected { .. } | DenseOperator::Flattened { .. } =
+            node.operator
+        {
+            node.reuse = reuse;
+        }
+    }
+    saved
+}
+
+fn price(design: &Design) -> Cost {
+    let workload = lower(&design.network, &TABLE_ROWS);
+    PimCostModel::isaac().cost(&workload, &design.hardware)
+}
+
+fn energy(cost: &Cost, component: &str) -> f64 {
+    let parts = cost.breakdown.components.iter();
+    let parts = parts.filter(|part| part.component == component);
+    parts.map(|part| part.energy_pj).sum()
+}
+
+fn is_connected(op: &OpCost) -> bool {
+    ["fc", "flat"].contains(&op.layer)
+}
+
+/// A matrix that fills crossbars exactly: an r-th of them, r rounds of the same time, the same energy of
+/// everything that works by rounds and columns.
+#[test]
+fn an_epitome_that_fills_its_crossbars_saves_all_but_its_share() {
+    let space = SearchSpace::preset("epitomes").unwrap();
+    let wide = |network: &Network| {
+        let node = network.blocks[0].dense.as_ref();
+        network.blocks.len() == 1 && node.is_some_and(|node| node.width == 256)
+    };
+    let mut draws = (0..).map(|seed| space.decode(&space.sample(&mut rng(seed)), INPUT));
+    let mut design = draws.find(|design| wide(&design.network)).unwrap();
+    design.hardware = Hardware::naive();
+    let dense = design.network.blocks[0].dense.as_mut().unwrap();
+    dense.weight_bits = 8;
+    dense.operator = DenseOperator::Flattened {
+        dense_inputs: vec![0],
+        sparse_inputs: vec![0],
+    };
+    let connected = |reuse| {
+        let mut design = design.clone();
+        reuse_matrices(&mut design.network, reuse);
+        let cost = price(&design);
+        let op = cost.breakdown.ops.iter().find(|op| is_connected(op));
+        (op.unwrap().crossbars, op.unwrap().stages.working_ns)
+    };
+    // 13 + 26 · 16 inputs are 4 blocks of 128 rows, 256 · 4 slices 8 blocks of 128 columns.
+    let (crossbars, working_ns) = connected(1);
+    assert_eq!(crossbars, 32);
+    for reuse in [2, 4, 8] {
+        let (fewer, longer_ns) = connected(reuse);
+        assert_eq!(fewer, 32 / reuse as u32);
+        assert!((longer_ns / working_ns - reuse as f64).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn reuse_is_drawn_changed_and_crossed_where_it_is_a_choice() {
+    let (plain, space) = (
+        SearchSpace::preset("ctr").unwrap(),
+        SearchSpace::preset("epitomes").unwrap(),
+    );
+    let reuses = |genotype: &Genotype| -> Vec<usize> {
+        let nodes = genotype
+            .blocks
+            .iter()
+            .filter_map(|block| block.dense.as_ref());
+        nodes.map(|node| node.reuse).collect()
+    };
+    let rng = &mut rng(5);
+    let mut counts = std::collections::BTreeMap::new();
+    let mut mutants = 0;
+    for _ in 0..400 {
+        assert!(reuses(&plain.sample(rng)).iter().all(|&reuse| reuse == 1));
+        let genotype = space.sample(rng);
+        for node in genotype
+            .blocks
+            .iter()
+            .filter_map(|block| block.dense.as_ref())
+        {
+            if let DenseOperator::FullyConnected { .. } | DenseOperator::Flattened { .. } =
+                node.operator
+            {
+                *counts.entry(node.reuse).or_insert(0) += 1;
+            } else {
+                assert_eq!(node.reuse, 1);
+            }
+        }
+        let mutant = space.mutate(&genotype, 1, rng);
+        let is_else_equal = mutant
+            .blocks
+            .iter()
+            .zip(&genotype.blocks)
+            .all(|(new, old)| {
+                let operator = |genes: &pimento_space::BlockGenes| {
+                    genes.dense.clone().map(|node| (node.operator, node.width))
+                };
+                operator(new) == operator(old)
+            });
+        mutants += usize::from(is_else_equal && reuses(&mutant) != reuses(&genotype));
+    }
+    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), [1, 2, 4, 8]);
+    let (least, most) = (counts.values().min(), counts.values().max());
+    assert!(
+        *least.unwrap() as f64 > 0.7 * f64::from(*most.unwrap()),
+        "{counts:?}"
+    );
+    assert!(
+        mutants > 5,
+        "{mutants} of 400 mutations changed a reuse alone"
+    );
+}
+
+#[test]
+fn caches_are_drawn_changed_and_crossed_where_they_are_a_choice() {
+    let text = include_str!("../../../search_spaces/row-cache.toml");
+    let text = text.replace("\"hbm2\"]", "\"hbm2\", \"reram\"]");
+    let space = SearchSpace::parse(&text).unwrap();
+    let rng = &mut rng(7);
+    let (mut sizes, mut changes, mut of_parents) = (BTreeSet::new(), 0, 0);
+    for _ in 0..200 {
+        let (a, b) = (space.sample(rng), space.sample(rng));
+        let size = |genotype: &Genotype| genotype.hardware.memory.cache_kb;
+        let (mutant, child) = (space.mutate(&a, 3, rng), space.crossover(&a, &b, rng));
+        for genotype in [&a, &b, &mutant, &child] {
+            let memory = genotype.hardware.memory;
+            assert!(memory.standard != MemoryStandard::Reram || memory.cache_kb == 0);
+            sizes.insert(memory.cache_kb);
+        }
+        changes += u32::from(size(&mutant) != size(&a));
+        of_parents += u32::from([size(&a), size(&b)].contains(&size(&child)));
+    }
+    assert_eq!(sizes, BTreeSet::from([0, 16, 64, 256, 1024, 4096]));
+    assert!(changes > 5 && changes < 100, "{changes}");
+    assert!(of_parents > 190, "{of_parents}");
 }
 
 fn path(space: &SearchSpace, sampler: PathSampler, full: f64, seed: u64, step: u64) -> Genotype {

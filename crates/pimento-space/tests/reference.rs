@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use pimento_space::{
-    FieldEmbedding, InputShape, LayerShape, SearchSpace, TableKind,
+    DenseOperator, FieldEmbedding, InputShape, LayerShape, SearchSpace, TableKind,
     nasrec::{Config, Dataset, NasrecNetwork, import, published},
 };
 use rand::SeedableRng;
@@ -244,6 +244,24 @@ fn tables_of_the_schema_are_full() {
     let error = NasrecNetwork::from_network(&network).unwrap_err();
     let expected = "field 1 has a table `hash-4` of width 16, NASRec's schema has full ones only";
     assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn matrices_of_the_schema_are_used_once() {
+    let input = InputShape {
+        dense_dim: 13,
+        fields: 2,
+    };
+    let mut network = published(Dataset::Criteo, Config::Full).to_network(input, 32);
+    let mut nodes = network.blocks.iter_mut().filter_map(|b| b.dense.as_mut());
+    let node = nodes.find(|node| matches!(node.operator, DenseOperator::FullyConnected { .. }));
+    node.unwrap().reuse = 2;
+    network.validate().unwrap();
+    let error = NasrecNetwork::from_network(&network).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the network has no form in NASRec's schema"
+    );
 }
 
 #[test]

@@ -62,6 +62,67 @@ fn every_mistake_has_its_message_and_place() {
 }
 
 #[test]
+fn reuse_divides_all_widths() {
+    let good = include_str!("../../../search_spaces/quickstart.toml");
+    let with = |menu: &str| {
+        let keys = format!("fc-reuse = {menu}\ndense-widths");
+        SearchSpace::parse(&good.replacen("dense-widths", &keys, 1))
+    };
+    let plain = SearchSpace::parse(good).unwrap();
+    assert!(!plain.has_epitomes());
+    assert_eq!(with("[1]").unwrap(), plain);
+    assert_eq!(with("[1]").unwrap().fingerprint(), plain.fingerprint());
+    let space = with("[1, 2, 4]").unwrap();
+    assert!(space.has_epitomes());
+    assert_ne!(space.fingerprint(), plain.fingerprint());
+    assert_eq!(
+        space.size().networks,
+        plain.size().networks * 3_u32.pow(plain.block_count() as u32)
+    );
+    let text = space.describe().to_string();
+    assert!(text.contains("fc reuse          [1, 2, 4]"), "{text}");
+    assert!(!plain.describe().to_string().contains("reuse"));
+    for menu in ["[1, 3]", "[0, 1]", "[32]"] {
+        let error = with(menu).unwrap_err().to_string();
+        assert!(
+            error.contains("expected divisors of all `dense-widths`"),
+            "{error}"
+        );
+    }
+    assert!(
+        with("[]")
+            .unwrap_err()
+            .to_string()
+            .contains("`fc-reuse` is empty")
+    );
+}
+
+#[test]
+fn caches_of_rows_are_chosen_where_there_is_a_menu() {
+    let good = include_str!("../../../search_spaces/quickstart.toml");
+    let with = |menu: &str| SearchSpace::parse(&format!("{good}\nmemory-cache-kb = {menu}\n"));
+    let plain = SearchSpace::parse(good).unwrap();
+    assert!(!plain.has_row_caches());
+    assert_eq!(with("[0]").unwrap(), plain);
+    let space = with("[0, 16, 64]").unwrap();
+    assert!(space.has_row_caches() && with("[64]").unwrap().has_row_caches());
+    assert_eq!(
+        space.fingerprint(),
+        plain.fingerprint(),
+        "it shapes no weights"
+    );
+    assert_eq!(space.size().hardware, plain.size().hardware * 3_u32);
+    for (menu, message) in [
+        ("[]", "`memory-cache-kb` is empty"),
+        ("[16, 16]", "`memory-cache-kb` lists `16` twice"),
+        ("[65536]", "invalid value: integer `65536`"),
+    ] {
+        let error = with(menu).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
 fn activations_have_one_of_three_ranges() {
     let good = include_str!("../../../search_spaces/quickstart.toml");
     let with = |range: &str| {

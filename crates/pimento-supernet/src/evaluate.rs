@@ -30,6 +30,19 @@ impl Supernet {
         samples: usize,
         head: &HeadFit,
     ) -> Quality {
+        let (answers, labels) = self.answers(network, log, split, samples, head);
+        Quality::new(log_loss(&answers, &labels), auc(&answers, &labels))
+    }
+
+    /// Logits and labels of the first `samples` samples of `split`, as [`Self::evaluate`] scores them.
+    pub fn answers(
+        &self,
+        network: &Network,
+        log: &dyn ClickLog,
+        split: Split,
+        samples: usize,
+        head: &HeadFit,
+    ) -> (Vec<f32>, Vec<f32>) {
         let head = self.fit_head(network, log, head);
         let rows: Vec<u32> = (0..samples.min(log.len(split)) as u32).collect();
         let (mut answers, mut labels) = (Vec::new(), Vec::new());
@@ -37,7 +50,7 @@ impl Supernet {
             answers.extend(head.logits(f));
             labels.extend_from_slice(l);
         });
-        Quality::new(log_loss(&answers, &labels), auc(&answers, &labels))
+        (answers, labels)
     }
 }
 

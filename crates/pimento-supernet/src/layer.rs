@@ -2,7 +2,8 @@
 //!
 //! A layer is a matrix with its bias and the gain and shift of the normalisation that follows it.
 //! Weights are shared by slicing: a subnet's matrix consists of the rows of its inputs and of the
-//! leading columns of the one matrix that all subnets of the space have at that place.
+//! leading columns of the one matrix that all subnets of the space have at that place. An epitome, a
+//! matrix that is used several times, has fewer columns than outputs.
 
 mod walk;
 
@@ -65,8 +66,10 @@ pub struct Layer {
     pub key: LayerKey,
     /// Inputs.
     pub rows: usize,
-    /// Outputs.
+    /// Columns of the matrix.
     pub cols: usize,
+    /// Uses of the matrix per input, each with an own bias, gain and shift.
+    pub reuse: usize,
     /// Rows of the shared matrix that its rows are, in order.
     pub segments: Vec<Range<usize>>,
     /// Precision of the matrix; 32 means not quantised.
@@ -125,6 +128,13 @@ pub struct BatchNorm {
     /// Share of the outputs of each block that training does without, in [0, 1): moments are
     /// estimated as in training.
     pub dropout: f64,
+}
+
+impl Layer {
+    /// Outputs: length of bias, gain and shift.
+    pub fn outputs(&self) -> usize {
+        self.cols * self.reuse
+    }
 }
 
 impl Layout {
@@ -235,6 +245,7 @@ impl Capacity {
                 key,
                 rows,
                 cols,
+                reuse: 1,
                 segments,
                 weight_bits: 32,
                 weight_scales: WeightScales::Matrix,
@@ -283,6 +294,7 @@ pub(crate) fn tower_layers(model: &Handcrafted, input: InputShape) -> Vec<Layer>
             key: (index as u16 + 1, LayerKind::Tower),
             rows: matrix.rows,
             cols: matrix.cols,
+            reuse: 1,
             segments: std::iter::once(0..matrix.rows).collect(),
             weight_bits: 32,
             weight_scales: WeightScales::Matrix,

@@ -8,6 +8,7 @@ mod checkpoint;
 mod device;
 mod dropout;
 mod embedding;
+mod epitome;
 mod evaluate;
 mod forward;
 mod fused;

@@ -8,6 +8,7 @@ use pimento_space::ActivationRange;
 use crate::{
     analogue::{MatrixOnChip, Record},
     device::Device,
+    epitome::rolled,
     fused::{Normalisation, Over, add_bias, clip, normalise, product},
     layer::{Layer, LayerKey},
     moments::{Estimation, LayerMoments},
@@ -30,6 +31,8 @@ pub(crate) struct Parameters {
 #[derive(Debug, Clone)]
 pub(crate) struct LayerTensors {
     weight: Option<Weight>,
+    /// Uses of the matrix per input.
+    reuse: usize,
     bias: Option<Tensor<1>>,
     gain: Option<Tensor<1>>,
     shift: Option<Tensor<1>>,
@@ -231,6 +234,7 @@ impl LayerTensors {
         });
         Self {
             weight,
+            reuse: layer.reuse,
             bias: vector(values.bias),
             gain: vector(values.gain),
             shift: vector(values.shift),
@@ -248,6 +252,7 @@ impl LayerTensors {
                 Weight::Matrix(matrix) => Weight::Matrix(leaf(matrix)),
                 weight => weight,
             }),
+            reuse: self.reuse,
             bias: self.bias.clone().map(leaf),
             gain: self.gain.clone().map(leaf),
             shift: self.shift.clone().map(leaf),
@@ -300,11 +305,16 @@ impl LayerTensors {
         }
     }
 
-    /// The matrix product alone.
+    /// The matrix product alone; those of an epitome's uses side by side.
     pub(crate) fn product(&self, input: Tensor<2>) -> Tensor<2> {
         match &self.weight {
-            Some(weight) => weight.product(input),
             None => input,
+            Some(weight) if self.reuse == 1 => weight.product(input),
+            Some(weight) => {
+                let [samples, _] = input.dims();
+                let products = weight.product(rolled(input, self.reuse));
+                products.reshape([samples as i32, -1])
+            }
         }
     }
 

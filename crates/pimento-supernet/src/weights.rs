@@ -39,11 +39,11 @@ pub(crate) struct StoredLayer {
 pub struct LayerValues {
     /// Matrix, shape \[rows, cols\], row-major.
     pub weight: Vec<f32>,
-    /// Shape \[cols\].
+    /// Shape \[outputs\].
     pub bias: Vec<f32>,
-    /// Shape \[cols\].
+    /// Shape \[outputs\].
     pub gain: Vec<f32>,
-    /// Shape \[cols\].
+    /// Shape \[outputs\].
     pub shift: Vec<f32>,
 }
 
@@ -85,7 +85,7 @@ impl Weights {
         }
         let prefix = |parameter: &Parameter, present: bool| {
             if present {
-                parameter.values[..layer.cols].to_vec()
+                parameter.values[..layer.outputs()].to_vec()
             } else {
                 Vec::new()
             }
@@ -158,9 +158,9 @@ impl StoredLayer {
         rng.set_stream(u64::from(block) << 8 | kind as u64);
         let bound = xavier_bound(layer);
         let weight = (0..layer.rows * layer.cols).map(|_| rng.random_range(-bound..=bound));
-        let cols = |present: bool, value: f32| {
+        let vector = |present: bool, value: f32| {
             Parameter::new(if present {
-                vec![value; layer.cols]
+                vec![value; layer.outputs()]
             } else {
                 Vec::new()
             })
@@ -177,9 +177,9 @@ impl StoredLayer {
         Self {
             cols: layer.cols,
             weight: Parameter::new(weight.collect()),
-            bias: cols(layer.has_bias, 0.0),
-            gain: cols(layer.has_norm, gain),
-            shift: cols(layer.has_norm, 0.0),
+            bias: vector(layer.has_bias, 0.0),
+            gain: vector(layer.has_norm, gain),
+            shift: vector(layer.has_norm, 0.0),
         }
     }
 

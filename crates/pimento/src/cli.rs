@@ -1,12 +1,17 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pimento_hardware::Law;
 use pimento_space::PathSampler;
 use pimento_supernet::DeviceKind;
 
-use crate::chip::checked_node_nm;
+use crate::{
+    chip::checked_node_nm,
+    funnel::Sizes,
+    gathering::{Compression, compression, law},
+};
 
 /// Finds click-through-rate models and the processing-in-memory hardware that runs them, together.
 #[derive(Debug, Parser)]
@@ -79,14 +84,24 @@ pub(crate) enum Command {
     Analogue(AnalogueArgs),
     /// Tells what each kind and width of embedding table costs in log loss, and its bytes.
     Tables(TablesArgs),
-    /// Prices a design: latency, energy, power, area, by component and by operator; explains and draws
+    /// Ranks queries with designs of a front alone and in two stages: a first design leaves the best candidates
+    /// to a second.
+    ///
+    /// A query is so many consecutive rows of the validation split, scored with the supernet's shared weights.
+    /// Prints the designs and pairs that no other one dominates in NDCG, time and energy of a query.
+    Funnel(FunnelArgs),
+    /// Prices a design or a memory system: latency, energy, power, area, by component and by operator; explains and draws
     /// it.
-    Cost(CostArgs),
+    Cost(Box<CostArgs>),
     /// Places a design's matrices on a cluster of modules with MRAM and SRAM, for the least energy within
     /// a latency bound.
     Cluster(ClusterArgs),
     /// Lists the built-in chips, or prints the tables of one, to copy and change.
-    Chips(ChipsArgs),
+    Chips(PresetArgs),
+    /// Lists the built-in memory systems, or prints the tables of one, to copy and change.
+    Systems(PresetArgs),
+    /// Lists the built-in recommendation models, or prints the tables of one, to copy and change.
+    Workloads(PresetArgs),
     /// Describes search spaces and draws designs from them.
     #[command(subcommand)]
     Space(SpaceCommand),
@@ -107,6 +122,17 @@ pub(crate) struct SearchArgs {
     /// Folder of the run; must not exist yet. By default the next free `runs/NAME-NUMBER`.
     #[arg(long, value_name = "FOLDER", conflicts_with = "resume")]
     pub(crate) run: Option<PathBuf>,
+}
+
+impl SearchArgs {
+    /// Those that continue a run.
+    pub(crate) fn resuming(run: &Path) -> Self {
+        Self {
+            config: None,
+            resume: Some(run.to_owned()),
+            run: None,
+        }
+    }
 }
 
 /// Arguments of `rank`.
@@ -192,6 +218,39 @@ pub(crate) struct FrontArgs {
     pub(crate) run: PathBuf,
 }
 
+/// Arguments of `funnel`.
+#[derive(Debug, Args)]
+pub(crate) struct FunnelArgs {
+    /// Folder of a finished run.
+    pub(crate) run: PathBuf,
+    /// Rows of a query.
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) candidates: u32,
+    /// Rows of a query that the first design leaves for the second.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keep: u32,
+    /// Places of the final ranking that count in NDCG.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top: u32,
+    /// Numbers of the designs in the front's table; by default all.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) designs: Vec<usize>,
+    /// Prints JSON, with all designs and pairs, instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl FunnelArgs {
+    /// How many rows there are at each place.
+    pub(crate) fn sizes(&self) -> Sizes {
+        Sizes {
+            candidates: self.candidates as usize,
+            keep: self.keep as usize,
+            top: self.top as usize,
+        }
+    }
+}
+
 /// Arguments of `retrain`.
 #[derive(Debug, Args)]
 pub(crate) struct RetrainArgs {
@@ -250,9 +309,17 @@ pub(crate) struct AnalogueArgs {
 
 /// Arguments of `cost`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct CostArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<CostCommand>,
     /// A design as `space sample` prints it, or one of the designs of a `pareto.json`.
-    pub(crate) design: PathBuf,
+    #[arg(required_unless_present = "system", conflicts_with = "system")]
+    pub(crate) design: Option<PathBuf>,
+    /// Prices a memory system (TOML or built in: see `systems`) in place of a design: the gather of
+    /// embedding rows, and end to end with perceptrons on the chip.
+    #[arg(long, help_heading = "Options of `--system`")]
+    pub(crate) system: Option<PathBuf>,
     /// A chip (TOML) or the name of a built-in one: the price at the sizes that chip was published
     /// with, whatever sizes the design has. By default, the design's sizes of the chip that it was
     /// searched on.
@@ -269,11 +336,78 @@ pub(crate) struct CostArgs {
     #[arg(long, value_name = "FIGURE")]
     pub(crate) explain: Option<String>,
     /// Draws the breakdown, the mapping on tiles and the schedule into this file (SVG).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "system")]
     pub(crate) svg: Option<PathBuf>,
     /// Prints JSON instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
+    /// What the memory system gathers.
+    #[command(flatten, next_help_heading = "Options of `--system`")]
+    pub(crate) gather: GatherArgs,
+}
+
+/// Prices side by side.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CostCommand {
+    /// Prices memory systems side by side on a recommendation model.
+    Compare(CompareArgs),
+}
+
+/// What memory systems gather.
+#[derive(Debug, Args)]
+pub(crate) struct GatherArgs {
+    /// A recommendation model (TOML or built in: see `workloads`).
+    #[arg(long, default_value = "rm1")]
+    pub(crate) workload: PathBuf,
+    /// Samples gathered at a time; by default the system's.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) batch: Option<u16>,
+    /// Bits of a stored value.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub(crate) bits: u8,
+    /// How rows are asked for: `uniform`, the exponent of Zipf's law, or exponent and shift as in
+    /// `1.1,5`; by default the model's.
+    #[arg(long, value_name = "LAW", value_parser = law)]
+    pub(crate) popularity: Option<Law>,
+    /// Stores tables as smaller ones, where that saves bytes: `quotient-remainder:COLLISIONS` or
+    /// `tensor-train:RANK`.
+    #[arg(long, value_name = "STORAGE", value_parser = compression)]
+    pub(crate) compression: Option<Compression>,
+    /// Computes perceptrons on a host (TOML or built in: `xeon-e5-2686-v4`) instead of a chip.
+    #[arg(long, conflicts_with = "chip")]
+    pub(crate) host: Option<PathBuf>,
+    /// Measures how rows are asked for in a trace of accesses, a line `TABLE ROW` for each look-up with
+    /// tables and rows counted from 0, and tells how near the closed form comes to serving it command by
+    /// command.
+    #[arg(long, value_name = "FILE", conflicts_with = "popularity")]
+    pub(crate) trace: Option<PathBuf>,
+}
+
+/// Arguments of `cost compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Memory systems (TOML or built in: see `systems`), the first one the baseline; by default all
+    /// built-in ones.
+    pub(crate) systems: Vec<PathBuf>,
+    /// What they gather.
+    #[command(flatten)]
+    pub(crate) gather: GatherArgs,
+    /// The chip of the perceptrons (TOML or built in).
+    #[arg(long)]
+    pub(crate) chip: Option<PathBuf>,
+    /// Draws latency and energy of a look-up as bars into this file (SVG).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Prints JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `chips`, `systems` and `workloads`.
+#[derive(Debug, Args)]
+pub(crate) struct PresetArgs {
+    /// Prints the tables of this one.
+    pub(crate) name: Option<String>,
 }
 
 /// Arguments of `cluster`.
@@ -290,13 +424,6 @@ pub(crate) struct ClusterArgs {
     /// Prints JSON, with the place of every matrix, instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// Arguments of `chips`.
-#[derive(Debug, Args)]
-pub(crate) struct ChipsArgs {
-    /// Name of a built-in chip whose tables (TOML) are printed.
-    pub(crate) name: Option<String>,
 }
 
 /// Commands about search spaces.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pimento_data::{ClickLog, Split};
 use pimento_evolution::{Evaluation, Objective, Problem, evaluate_parallel};
-use pimento_hardware::{ChipDesign, Cost, CostModel, CostSummary, Hardware, PimCostModel};
+use pimento_hardware::{
+    AccessBins, ChipDesign, Cost, CostModel, CostSummary, Hardware, PimCostModel,
+};
 use pimento_space::{Design, Genotype, Handcrafted, InputShape, Network, SearchSpace, lower};
 use pimento_supernet::{Quality, Supernet, input_shape};
 use rand_chacha::ChaCha8Rng;
@@ -44,6 +46,7 @@ pub(crate) struct Pricing {
     chip: OpenChip,
     model: PimCostModel,
     table_rows: Vec<u64>,
+    popularity: Vec<AccessBins>,
 }
 
 impl Pricing {
@@ -53,7 +56,32 @@ impl Pricing {
             model: PimCostModel::new(chip.preset.clone()),
             chip,
             table_rows,
+            popularity: Vec::new(),
         }
+    }
+
+    /// The same where the rows of each table are read so often, which counts for designs with a cache;
+    /// none where it is not known.
+    #[must_use]
+    pub(crate) fn with_popularity(mut self, popularity: Vec<AccessBins>) -> Self {
+        let laws = popularity.iter().map(AccessBins::popularity).collect();
+        self.model = self.model.with_popularities(laws);
+        self.popularity = popularity;
+        self
+    }
+
+    /// The same, faster for the tables that a space offers.
+    #[must_use]
+    pub(crate) fn for_space(mut self, space: &SearchSpace) -> Self {
+        let choices = space.embedding_choices();
+        for (field, (choices, &rows)) in choices.iter().zip(&self.table_rows).enumerate() {
+            let stored = choices.iter();
+            let tables: Vec<_> = stored
+                .map(|choice| choice.stored(rows, space.embedding_dim()))
+                .collect();
+            self.model = self.model.with_tables(field, &tables);
+        }
+        self
     }
 
     /// Figures of merit of a network on hardware.
@@ -76,6 +104,11 @@ impl Pricing {
     /// The chip.
     pub(crate) fn chip(&self) -> &ChipRecord {
         &self.chip.record
+    }
+
+    /// Reads of the rows of each table, if they are known.
+    pub(crate) fn popularity(&self) -> &[AccessBins] {
+        &self.popularity
     }
 
     /// Rows of the embedding tables.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pimento_hardware::Hardware;
+use pimento_hardware::{AccessBins, Hardware};
 use pimento_space::Network;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,9 @@ pub(crate) struct DesignFile {
     pub(crate) chip: ChipRecord,
     /// Rows of the embedding tables, one per field.
     pub(crate) table_rows: Vec<u64>,
+    /// Reads of the rows of each table; none where they are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) popularity: Vec<AccessBins>,
 }
 
 impl DesignFile {
@@ -37,6 +40,13 @@ impl DesignFile {
         if tables != fields {
             let message =
                 format!("`table_rows` has {tables} entries, expected one per field: {fields}");
+            return Err(Error::json(path, message));
+        }
+        let known = design.popularity.len();
+        if known > 0 && known != fields {
+            let message = format!(
+                "`popularity` has {known} entries, expected none or one per field: {fields}"
+            );
             return Err(Error::json(path, message));
         }
         Ok(design)

@@ -10,7 +10,7 @@ use std::{
 use pimento_hardware::PresetError;
 use thiserror::Error;
 
-use crate::interrupt::INTERRUPTED;
+use crate::{funnel::FunnelError, interrupt::INTERRUPTED};
 
 /// Why the program stopped.
 #[derive(Debug, Error)]
@@ -77,6 +77,17 @@ pub(crate) enum Error {
         /// What there is.
         known: String,
     },
+    /// A trace says something that cannot be.
+    #[error("{}: {message}", path.display())]
+    Trace {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its line.
+        message: String,
+    },
+    /// A ranking funnel cannot be measured.
+    #[error(transparent)]
+    Funnel(#[from] FunnelError),
     /// The search found no design that satisfies all constraints.
     #[error("no feasible design was found in {evaluations} evaluations: widen the hardware menus")]
     NoFeasibleDesign {
@@ -155,9 +166,12 @@ impl Error {
     /// 2 for what the user wrote, 1 for what went wrong, 130 for an interrupted run.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Toml { .. } | Self::Json { .. } | Self::Unknown { .. } | Self::Device(_) => {
-                ExitCode::from(2)
-            }
+            Self::Toml { .. }
+            | Self::Json { .. }
+            | Self::Trace { .. }
+            | Self::Unknown { .. }
+            | Self::Funnel(_)
+            | Self::Device(_) => ExitCode::from(2),
             Self::Interrupted { .. } => ExitCode::from(INTERRUPTED as u8),
             _ => ExitCode::FAILURE,
         }

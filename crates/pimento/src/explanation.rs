@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pimento_hardware::{Charge, Stages};
+use pimento_hardware::{Charge, Explanation, Gathers, MemorySystem, Stages};
 use serde::Serialize;
 
 use crate::{
@@ -11,6 +11,17 @@ use crate::{
     quantity::{self, number, share},
     table,
 };
+
+/// Charges with what caused them and where their numbers are from.
+struct Charged<'a> {
+    explanation: Explanation,
+    /// The name of what causes a charge, by its number.
+    cause: &'a dyn Fn(usize) -> String,
+    /// The table of a charge's number, and its source.
+    source: &'a dyn Fn(&Charge) -> (String, String),
+    /// What happened to the numbers of the tables, if something did.
+    scaling: Option<String>,
+}
 
 /// How a figure comes about.
 #[derive(Debug, Serialize)]
@@ -60,6 +71,8 @@ struct Component {
 struct OpCharge {
     /// Absent where it is the design as a whole.
     op: Option<String>,
+    /// The table of the number.
+    table: String,
     amount: f64,
     unit: pimento_hardware::UnitCost,
     factors: Vec<pimento_hardware::Factor>,
@@ -75,19 +88,57 @@ pub(crate) struct Step {
 }
 
 impl Explained {
-    /// How the figure that `path` names comes about.
-    pub(crate) fn new(path: &str, design: &PricedDesign) -> Result<Self, Error> {
+    /// How the figure of a design that `path` names comes about.
+    pub(crate) fn of_design(path: &str, design: &PricedDesign) -> Result<Self, Error> {
         if path == "latency" {
             return Ok(Self::CriticalPath(critical_path(design)));
         }
+        let ops = &design.cost.breakdown.ops;
+        let charged = Charged {
+            explanation: design.explain(),
+            cause: &|op| op_name(&ops[op]),
+            source: &|charge| {
+                let key = charge.unit.key;
+                (table_name(key).to_owned(), design.source(key).to_owned())
+            },
+            scaling: scaling(design),
+        };
+        Self::of_charges(path, &charged, &["latency"])
+    }
+
+    /// How the figure of a memory system that `path` names comes about.
+    pub(crate) fn of_system(
+        path: &str,
+        system: &MemorySystem,
+        gathers: &Gathers,
+    ) -> Result<Self, Error> {
+        let charged = Charged {
+            explanation: system.explain(gathers),
+            cause: &|tier| system.tier_name(tier).to_owned(),
+            source: &|charge| {
+                let table = table_name(charge.unit.key);
+                let source = system.source_of(table, charge.op).to_owned();
+                match charge.op {
+                    Some(tier) => (format!("{}.{table}", system.tier_name(tier)), source),
+                    None => (table.to_owned(), source),
+                }
+            },
+            scaling: None,
+        };
+        Self::of_charges(path, &charged, &[])
+    }
+
+    fn of_charges(path: &str, charged: &Charged<'_>, beside: &[&str]) -> Result<Self, Error> {
         let path_asked = path.replace('-', "_");
         let (figure, component) = match path_asked.split_once('.') {
             Some((figure, component)) => (figure, Some(component)),
             None => (&path_asked[..], None),
         };
         let figures = Figure::ALL.into_iter();
-        let all: Vec<Charges> = figures.map(|figure| Charges::new(figure, design)).collect();
-        let known = known_paths(&all);
+        let all: Vec<Charges> = figures
+            .map(|figure| Charges::new(figure, charged))
+            .collect();
+        let known = known_paths(&all, beside);
         let found = all.into_iter().find(|all| all.figure.name() == figure);
         found
             .and_then(|charges| charges.only(component))
@@ -109,9 +160,9 @@ impl Explained {
 }
 
 /// Everything that can be explained.
-fn known_paths(all: &[Charges]) -> Vec<String> {
-    let mut known = vec!["latency".to_owned()];
-    for charges in all {
+fn known_paths(all: &[Charges], beside: &[&str]) -> Vec<String> {
+    let mut known: Vec<String> = beside.iter().map(|&path| path.to_owned()).collect();
+    for charges in all.iter().filter(|charges| !charges.components.is_empty()) {
         let figure = charges.figure.name();
         known.push(figure.to_owned());
         let components = charges.components.iter();
@@ -160,14 +211,14 @@ impl Figure {
 }
 
 impl Charges {
-    fn new(figure: Figure, design: &PricedDesign) -> Self {
-        let explanation = design.explain();
+    fn new(figure: Figure, charged: &Charged<'_>) -> Self {
+        let explanation = &charged.explanation;
         let charges = match figure {
-            Figure::EnergyPj => explanation.energy_pj,
-            Figure::AreaUm2 => explanation.area_um2,
-            Figure::PowerMw => explanation.power_mw,
+            Figure::EnergyPj => &explanation.energy_pj,
+            Figure::AreaUm2 => &explanation.area_um2,
+            Figure::PowerMw => &explanation.power_mw,
         };
-        let charges: Vec<Charge> = charges.into_iter().filter(|c| c.amount() != 0.0).collect();
+        let charges: Vec<&Charge> = charges.iter().filter(|c| c.amount() != 0.0).collect();
         let mut by_component: BTreeMap<&'static str, Vec<&Charge>> = BTreeMap::new();
         for charge in &charges {
             by_component
@@ -177,17 +228,17 @@ impl Charges {
         }
         let mut components: Vec<Component> = by_component
             .into_iter()
-            .map(|(component, charges)| Component::new(component, &charges, design))
+            .map(|(component, charges)| Component::new(component, &charges, charged))
             .collect();
         components.sort_by(|a, b| b.amount.total_cmp(&a.amount));
-        let keys = charges.iter().map(|charge| charge.unit.key);
         Self {
             figure,
-            total: charges.iter().map(Charge::amount).sum(),
-            sources: keys
-                .map(|key| (table_of(key, design), design.source(key).to_owned()))
+            total: charges.iter().map(|charge| charge.amount()).sum(),
+            sources: charges
+                .iter()
+                .map(|charge| (charged.source)(charge))
                 .collect(),
-            scaling: scaling(design),
+            scaling: charged.scaling.clone(),
             components,
         }
     }
@@ -197,12 +248,8 @@ impl Charges {
         if let Some(component) = component {
             self.components.retain(|part| part.component == component);
             let charges = self.components.first()?.charges.iter();
-            let tables: Vec<&str> = charges.map(|charge| table_name(charge.unit.key)).collect();
-            self.sources
-                .retain(|table, _| table == MEMORY || tables.contains(&&table[..]));
-            if tables.iter().all(|table| self.sources.contains_key(*table)) {
-                self.sources.remove(MEMORY);
-            }
+            let tables: Vec<&str> = charges.map(|charge| &charge.table[..]).collect();
+            self.sources.retain(|table, _| tables.contains(&&table[..]));
         }
         Some(self)
     }
@@ -229,7 +276,7 @@ impl Charges {
 }
 
 impl Component {
-    fn new(component: &'static str, charges: &[&Charge], design: &PricedDesign) -> Self {
+    fn new(component: &'static str, charges: &[&Charge], charged: &Charged<'_>) -> Self {
         let mut of_ops: BTreeMap<Option<usize>, f64> = BTreeMap::new();
         for charge in charges {
             *of_ops.entry(charge.op).or_default() += charge.amount();
@@ -241,14 +288,14 @@ impl Component {
                 .then(a.op.cmp(&b.op))
                 .then(b.amount().total_cmp(&a.amount()))
         });
-        let ops = &design.cost.breakdown.ops;
         Self {
             component,
             amount: charges.iter().map(|charge| charge.amount()).sum(),
             charges: sorted
                 .into_iter()
                 .map(|charge| OpCharge {
-                    op: charge.op.map(|op| op_name(&ops[op])),
+                    op: charge.op.map(charged.cause),
+                    table: (charged.source)(charge).0,
                     amount: charge.amount(),
                     unit: charge.unit,
                     factors: charge.factors.clone(),
@@ -295,20 +342,10 @@ fn scaling(design: &PricedDesign) -> Option<String> {
     })
 }
 
-/// What tables of the memory are called.
-const MEMORY: &str = "memory";
-
 /// The table of a key such as `adc.energy-pj / 2`.
 fn table_name(key: &str) -> &str {
     let table = key.trim_start_matches('(');
     table.split_once('.').map_or(table, |(table, _)| table)
-}
-
-/// The same; tables that the chip does not have are the memory's.
-fn table_of(key: &str, design: &PricedDesign) -> String {
-    let table = table_name(key);
-    let of_chip = design.model.chip().source(table);
-    of_chip.map_or(MEMORY, |_| table).to_owned()
 }
 
 fn critical_path(design: &PricedDesign) -> Vec<Step> {

@@ -12,10 +12,13 @@ mod design_file;
 mod diagnostic;
 mod error;
 mod explanation;
+mod funnel;
+mod gathering;
 mod interrupt;
 mod journal;
 mod pareto;
 mod picture;
+mod popularity;
 mod priced_design;
 mod progress;
 mod quantity;
@@ -49,10 +52,13 @@ fn main() -> ExitCode {
         Command::Analogue(arguments) => commands::analogue::run(&cli, arguments, &interrupt),
         Command::Tables(arguments) => commands::tables::run(&cli, arguments, &interrupt),
         Command::Rank(arguments) => commands::rank::run(&cli, arguments, &interrupt),
+        Command::Funnel(arguments) => commands::funnel::run(&cli, arguments, &interrupt),
         Command::Front(arguments) => commands::front::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments),
         Command::Cluster(arguments) => commands::cluster::run(arguments),
         Command::Chips(arguments) => commands::chips::run(arguments),
+        Command::Systems(arguments) => commands::presets::systems(arguments),
+        Command::Workloads(arguments) => commands::presets::workloads(arguments),
         Command::Space(command) => commands::space::run(command),
         Command::Data(command) => commands::data::run(&cli, command),
     };

@@ -1,6 +1,6 @@
 //! `pareto.json`: the front of a run, complete enough to repeat and to explain every figure.
 
-use pimento_hardware::{Breakdown, CostSummary, Hardware};
+use pimento_hardware::{AccessBins, Breakdown, CostSummary, Hardware};
 use pimento_space::{Genotype, Network};
 use pimento_supernet::Quality;
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,9 @@ pub(crate) struct DesignRecord {
     pub(crate) chip: ChipRecord,
     /// Rows of the embedding tables, were they full.
     pub(crate) table_rows: Vec<u64>,
+    /// Reads of the rows of each table, in bins; none where no design of the run may have a cache.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) popularity: Vec<AccessBins>,
     /// Bytes of the embedding tables, one copy of each; absent where all are full at one precision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) embedding_bytes: Option<u64>,

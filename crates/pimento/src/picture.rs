@@ -2,8 +2,11 @@
 
 mod breakdown;
 mod colour;
+mod comparison;
 mod schedule;
 mod tiles;
+
+pub(crate) use comparison::draw as draw_comparison;
 
 use crate::{
     picture::colour::{INK, MUTED, OpColours, WARNING},

@@ -1,6 +1,10 @@
 //! A design and everything that its price says.
 
-use pimento_hardware::{Cost, CostModel, Explanation, Hardware, OpCost, PimCostModel, Workload};
+use std::path::Path;
+
+use pimento_hardware::{
+    AccessBins, Cost, CostModel, Explanation, Hardware, OpCost, PimCostModel, Workload,
+};
 use pimento_space::lower;
 
 use crate::{
@@ -27,21 +31,22 @@ pub(crate) struct PricedDesign {
 
 impl PricedDesign {
     /// Prices the design of a file as the arguments ask.
-    pub(crate) fn open(arguments: &CostArgs) -> Result<Self, Error> {
-        let design = DesignFile::read(&arguments.design)?;
+    pub(crate) fn open(file: &Path, arguments: &CostArgs) -> Result<Self, Error> {
+        let design = DesignFile::read(file)?;
         let mut hardware = design.hardware;
         let mut chip = if let Some(path) = &arguments.chip {
             let chip = OpenChip::named(path)?;
             hardware.chip = chip.preset.sizes();
             chip
         } else {
-            OpenChip::recorded(&design.chip, &arguments.design)?
+            OpenChip::recorded(&design.chip, file)?
         };
         if let Some(node_nm) = arguments.node_nm {
             chip = chip.at_node(node_nm);
         }
         let published_node_nm = chip.published_node_nm();
-        let model = PimCostModel::new(chip.preset);
+        let popularity = design.popularity.iter().map(AccessBins::popularity);
+        let model = PimCostModel::new(chip.preset).with_popularities(popularity.collect());
         let workload = lower(&design.network, &design.table_rows);
         Ok(Self {
             chip: chip.record,

@@ -13,6 +13,50 @@ pub(crate) struct Interval {
     pub(crate) high: f64,
 }
 
+impl Interval {
+    /// As people read it.
+    pub(crate) fn text(&self) -> String {
+        format!("{:.2} [{:.2}, {:.2}]", self.value, self.low, self.high)
+    }
+}
+
+/// A mean with its standard error; no error for one value.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub(crate) struct Estimate {
+    /// The mean; NaN of no values.
+    pub(crate) mean: f64,
+    /// Its standard error, from the spread of the values.
+    pub(crate) standard_error: Option<f64>,
+}
+
+impl Estimate {
+    /// The mean of independent values.
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        Self {
+            mean,
+            standard_error: (count > 1.0).then(|| (squares / (count - 1.0) / count).sqrt()),
+        }
+    }
+
+    /// As people read it.
+    pub(crate) fn text(&self) -> String {
+        format!("{:.4}{}", self.mean, self.error_text())
+    }
+
+    /// The same of a difference.
+    pub(crate) fn signed_text(&self) -> String {
+        format!("{:+.4}{}", self.mean, self.error_text())
+    }
+
+    fn error_text(&self) -> String {
+        let error = self.standard_error;
+        error.map_or_else(String::new, |error| format!(" ± {error:.4}"))
+    }
+}
+
 /// Resamplings of a bootstrap.
 const RESAMPLINGS: usize = 1000;
 

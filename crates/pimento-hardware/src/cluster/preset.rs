@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::preset::{Catalogue, PresetError};
+use crate::preset::{Catalogue, PresetError, positive};
 
 /// The built-in clusters.
 const PRESETS: Catalogue<1> =
@@ -68,8 +68,7 @@ impl ClusterPreset {
 
     /// The built-in cluster of that name.
     pub fn preset(name: &str) -> Option<Self> {
-        let text = PRESETS.text(name)?;
-        Some(Self::parse(text).expect("a test reads every preset"))
+        PRESETS.open(name, Self::parse)
     }
 
     /// Names of the built-in clusters.
@@ -120,7 +119,7 @@ impl ClusterPreset {
                 reason: "weights need a memory",
             });
         }
-        let positive = self
+        let numbers = self
             .modules
             .iter()
             .flat_map(|module| {
@@ -138,9 +137,6 @@ impl ClusterPreset {
                     ("memories.static-mw", memory.static_mw),
                 ]
             }));
-        match { positive }.find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
-            Some((key, value)) => Err(PresetError::NotPositive { key, value }),
-            None => Ok(()),
-        }
+        positive(numbers)
     }
 }

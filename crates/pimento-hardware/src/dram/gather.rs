@@ -9,6 +9,8 @@ use crate::{
     design::{MemoryDesign, PimLevel},
     dram::{
         demand::{Combining, Demand, units_per_channel},
+        field_laws::FieldLaws,
+        row_cache::{CacheTime, RowCache},
         standard::DramStandard,
     },
     ledger::{Ledger, times, unit},
@@ -34,6 +36,38 @@ pub(crate) struct Gather {
     pub(crate) violation: f64,
 }
 
+/// Bursts over the channels.
+#[derive(Debug, Clone, Copy)]
+struct Crossing {
+    /// Without a cache.
+    all: f64,
+    /// Share of them that is missed.
+    missed_share: f64,
+}
+
+impl Crossing {
+    fn new(standard: &DramStandard, memory: &MemoryDesign, demand: &Demand) -> Self {
+        let (all, missed) = (&demand.all, &demand.missed);
+        match memory.pim_level {
+            PimLevel::Host => Self {
+                all: all.bursts,
+                missed_share: missed.bursts / all.bursts,
+            },
+            PimLevel::Rank | PimLevel::BankGroup | PimLevel::Bank => Self {
+                all: (all.packed_bits / standard.burst_bits()).ceil(),
+                missed_share: missed.packed_bits / all.packed_bits,
+            },
+        }
+    }
+
+    fn bursts(self) -> f64 {
+        self.all * self.missed_share
+    }
+}
+
+/// A cache of rows, and what it knows of the tables.
+pub(crate) type CachedTables<'a> = (&'a RowCache, &'a FieldLaws);
+
 impl Gather {
     /// Gathers the rows of `tables`, spread evenly over the channels. Charges commands and data;
     /// standby is not part of them.
@@ -41,28 +75,34 @@ impl Gather {
         standard: &DramStandard,
         memory: &MemoryDesign,
         tables: &[EmbeddingTable],
+        (cache, laws): CachedTables<'_>,
         ledger: &mut impl Ledger,
     ) -> Self {
         let channels = f64::from(memory.channels.max(1));
-        let demand = Demand::new(standard, memory, tables);
-        if demand.lookups == 0.0 {
+        let mut demand = Demand::new(standard, memory, tables);
+        if demand.all.rows == 0.0 {
             return Self::default();
         }
-        let burst_bits = f64::from(standard.burst_bytes) * 8.0;
-        let capacity = channels * standard.channel_bytes as f64;
-        let crossing = match memory.pim_level {
-            PimLevel::Host => demand.bursts,
-            PimLevel::Rank | PimLevel::BankGroup | PimLevel::Bank => {
-                (demand.packed_bits / burst_bits).ceil()
-            }
-        };
-        let reading = Self::interval_ns(standard, memory, demand.lookups, demand.bursts, crossing);
-        let combining = Self::combining_ns(standard, memory, &demand.units);
-        let interval = reading.max(combining);
-        Self::charge(standard, memory, &demand, crossing, interval, ledger);
-        let first = (standard.rcd + standard.cl + standard.burst_cycles) * standard.clock_ns;
+        let mut hits = CacheTime::default();
+        if memory.cache_kb > 0 {
+            let rows = laws.residents(tables, &demand.flows);
+            demand.miss(&cache.misses(memory.cache_kb, &demand.flows, &rows));
+            hits = cache.time(&demand, channels);
+            cache.charge(&demand, ledger);
+        }
+        let capacity = channels * standard.organisation.channel_bytes as f64;
+        let crossing = Crossing::new(standard, memory, &demand);
+        let reading = Self::reading_ns(standard, memory, &demand, crossing);
+        let combining = Self::combining_ns(standard, memory, &demand);
+        let interval = reading.max(combining).max(hits.interval_ns);
+        let bursts = crossing.bursts();
+        Self::charge(standard, memory, &demand, bursts, interval, ledger);
+        let timing = &standard.timing;
+        let first = (timing.rcd + timing.cl + timing.burst) * timing.clock_ns;
+        // Hits leave the cache while misses are read.
+        let memory_ns = (1.0 - demand.all_cached) * first + reading;
         Self {
-            reading_ns: first + reading,
+            reading_ns: memory_ns.max(hits.reading_ns),
             combining_ns: combining,
             interval_ns: interval,
             host: demand.host,
@@ -70,30 +110,39 @@ impl Gather {
         }
     }
 
-    /// Time in which the units combine their share, all of them at once.
-    fn combining_ns(standard: &DramStandard, memory: &MemoryDesign, work: &Combining) -> f64 {
+    /// Time in which the units combine their share, all of them at once, in the mean over the misses.
+    fn combining_ns(standard: &DramStandard, memory: &MemoryDesign, demand: &Demand) -> f64 {
+        let (work, missed) = (&demand.all.units, &demand.missed.units);
         if work.vectors == 0.0 {
             return 0.0;
         }
         let units =
             units_per_channel(standard, memory.pim_level) * f64::from(memory.channels.max(1));
         let turns = (work.vectors / units).ceil();
-        turns * (work.macs / work.vectors / UNIT_MACS_PER_CYCLE).ceil() * standard.clock_ns
+        let cycles = (work.macs / work.vectors / UNIT_MACS_PER_CYCLE).ceil();
+        turns * cycles * standard.timing.clock_ns * (missed.macs / work.macs)
     }
 
-    fn interval_ns(
+    /// Time in which the misses are read in the mean: of the rows and bursts of the fullest channel, the
+    /// share that is missed of all.
+    fn reading_ns(
         standard: &DramStandard,
         memory: &MemoryDesign,
-        lookups: f64,
-        bursts: f64,
-        crossing: f64,
+        demand: &Demand,
+        crossing: Crossing,
     ) -> f64 {
+        let (all, missed) = (&demand.all, &demand.missed);
+        if missed.rows == 0.0 {
+            return 0.0;
+        }
         let channels = f64::from(memory.channels.max(1));
-        let per_channel = (lookups / channels).ceil();
-        let vector = standard.cycles_per_vector(memory.pim_level, bursts / lookups);
-        let bus = (crossing / channels).ceil() * standard.burst_cycles.max(standard.ccd_s);
-        let refresh = 1.0 - standard.rfc / standard.refi;
-        (per_channel * vector).max(bus) * standard.clock_ns / refresh
+        let per_channel = (all.rows / channels).ceil() * (missed.rows / all.rows);
+        let vector = standard.cycles_per_vector(memory.pim_level, missed.bursts / missed.rows);
+        let timing = &standard.timing;
+        let buses = f64::from(standard.organisation.data_buses);
+        let on_bus = (crossing.all / channels).ceil() * crossing.missed_share;
+        let bus = on_bus * timing.burst.max(timing.ccd_s) / buses;
+        (per_channel * vector).max(bus) * timing.clock_ns * standard.refresh_factor()
     }
 
     fn charge(
@@ -106,47 +155,49 @@ impl Gather {
     ) {
         let energies = standard.energies();
         let channels = f64::from(memory.channels.max(1));
-        let burst_bits = f64::from(standard.burst_bytes) * 8.0;
+        let burst_bits = standard.burst_bits();
         // Data that stop near the banks do not pay the global data path; what crosses the channel
         // pays the rest of it then.
-        let near = standard.near_bank_share;
+        let near = standard.data_path.near_bank_share;
         let whole_reads = match memory.pim_level {
-            PimLevel::Host | PimLevel::Rank => demand.bursts,
-            PimLevel::BankGroup | PimLevel::Bank => demand.bursts * near + crossing * (1.0 - near),
+            PimLevel::Host | PimLevel::Rank => demand.missed.bursts,
+            PimLevel::BankGroup | PimLevel::Bank => {
+                demand.missed.bursts * near + crossing * (1.0 - near)
+            }
         };
         ledger.charge(
             Component::DramActivate,
-            unit("activation of a row", energies.activate_pj),
-            &[times("rows", demand.lookups)],
+            unit("energy.activate-pj", energies.activate_pj),
+            &[times("rows", demand.missed.rows)],
         );
         ledger.charge(
             Component::DramRead,
-            unit("read of a burst", energies.read_pj),
+            unit("energy.read-pj", energies.read_pj),
             &[times("bursts", whole_reads)],
         );
         ledger.charge(
             Component::DramIo,
-            unit("io-pj-per-bit", standard.io_pj_per_bit),
+            unit("data-path.io-pj-per-bit", standard.data_path.io_pj_per_bit),
             &[
                 times("bursts over the channel", crossing),
                 times("bits", burst_bits),
             ],
         );
-        let refreshes = interval_ns / (standard.refi * standard.clock_ns);
+        let refreshes = interval_ns / (standard.timing.refi * standard.timing.clock_ns);
         ledger.charge(
             Component::DramRefresh,
-            unit("refresh of a rank", energies.refresh_pj),
+            unit("energy.refresh-pj", energies.refresh_pj),
             &[
                 times("channels", channels),
-                times("ranks", standard.ranks),
+                times("ranks", standard.ranks()),
                 times("refreshes", refreshes),
             ],
         );
         if memory.pim_level != PimLevel::Host {
-            let bits = demand.bits + demand.units.operand_bits;
+            let bits = demand.missed.bits + demand.missed.units.operand_bits;
             ledger.charge(
                 Component::PimUnits,
-                unit("pim-pj-per-bit", standard.pim_pj_per_bit),
+                unit("units.pj-per-bit", standard.units.pj_per_bit),
                 &[times("bits", bits)],
             );
         }
@@ -156,16 +207,16 @@ impl Gather {
 /// Area of the processing units.
 pub(crate) fn pim_area_um2(standard: &DramStandard, memory: &MemoryDesign) -> f64 {
     let per_channel = units_per_channel(standard, memory.pim_level);
-    f64::from(memory.channels) * per_channel * standard.pim_unit_area_um2
+    f64::from(memory.channels) * per_channel * standard.units.area_um2
 }
 
 /// Power of all ranks while nothing is gathered.
 pub(crate) fn standby_mw(standard: &DramStandard, memory: &MemoryDesign) -> f64 {
-    f64::from(memory.channels) * standard.ranks * standard.energies().idle_mw
+    f64::from(memory.channels) * standard.ranks() * standard.energies().idle_mw
 }
 
 /// What ranks take above standby while rows are open.
 pub(crate) fn active_surplus_mw(standard: &DramStandard, memory: &MemoryDesign) -> f64 {
     let energies = standard.energies();
-    f64::from(memory.channels) * standard.ranks * (energies.active_mw - energies.idle_mw)
+    f64::from(memory.channels) * standard.ranks() * (energies.active_mw - energies.idle_mw)
 }

@@ -1,21 +1,89 @@
 //! A memory standard as a table.
 
+mod check;
+mod energy;
+
 use serde::Deserialize;
+
+pub use energy::DramEnergies;
 
 use crate::{
     design::{MemoryStandard, PimLevel},
-    preset::PresetError,
+    dram::standard::energy::Energy,
+    preset::{Catalogue, PresetError},
 };
 
-/// Organisation, timing (in clock cycles) and energy of a memory standard, read from TOML.
+/// The built-in standards.
+const PRESETS: Catalogue<9> = Catalogue([
+    (
+        "ddr4-2400",
+        include_str!("../../presets/dram/ddr4-2400.toml"),
+    ),
+    (
+        "ddr4-3200",
+        include_str!("../../presets/dram/ddr4-3200.toml"),
+    ),
+    (
+        "ddr5-4800",
+        include_str!("../../presets/dram/ddr5-4800.toml"),
+    ),
+    (
+        "lpddr5-6400",
+        include_str!("../../presets/dram/lpddr5-6400.toml"),
+    ),
+    (
+        "gddr6-14000",
+        include_str!("../../presets/dram/gddr6-14000.toml"),
+    ),
+    ("hbm2", include_str!("../../presets/dram/hbm2.toml")),
+    ("hbm2e", include_str!("../../presets/dram/hbm2e.toml")),
+    (
+        "hbm3-6400",
+        include_str!("../../presets/dram/hbm3-6400.toml"),
+    ),
+    ("upmem", include_str!("../../presets/dram/upmem.toml")),
+]);
+
+/// Organisation, timing and energy of a memory standard, read from TOML, every table with its source.
+///
+/// Where sources differ, the file has variants: tables `[variants.NAME.TABLE]` whose numbers replace
+/// those of the table.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DramStandard {
     pub(crate) name: String,
-    pub(crate) source: String,
-    pub(crate) clock_ns: f64,
+    pub(crate) organisation: Organisation,
+    pub(crate) timing: Timing,
+    pub(crate) commands: Commands,
+    energy: Energy,
+    pub(crate) data_path: DataPath,
+    pub(crate) units: Units,
+}
+
+/// What a channel is made of.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Organisation {
+    pub(crate) channel_bytes: u64,
+    /// Ranks of a channel, or its pseudo channels.
+    pub(crate) ranks: u32,
+    /// Independent data buses: one, or one per pseudo channel.
+    pub(crate) data_buses: u32,
+    /// Bank groups of a rank.
+    pub(crate) bank_groups: u32,
+    pub(crate) banks_per_group: u32,
+    /// Bytes of a row of a bank, over all devices of a rank.
+    pub(crate) page_bytes: u32,
     pub(crate) burst_bytes: u32,
-    pub(crate) burst_cycles: f64,
+    source: String,
+}
+
+/// Times in clock cycles. Names follow JEDEC's: `rcd` is tRCD. Suffix `s` is between bank groups,
+/// `l` within one.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Timing {
+    pub(crate) clock_ns: f64,
     pub(crate) cl: f64,
     pub(crate) rcd: f64,
     pub(crate) rp: f64,
@@ -26,79 +94,120 @@ pub struct DramStandard {
     pub(crate) rrd_s: f64,
     pub(crate) rrd_l: f64,
     pub(crate) faw: f64,
+    /// Cycles of a burst on the data bus.
+    pub(crate) burst: f64,
     pub(crate) rtp: f64,
+    /// Between precharges of a rank, where the standard has such a time.
+    #[serde(default)]
+    pub(crate) ppd: f64,
+    /// Idle cycles of the data bus between ranks.
+    pub(crate) rank_switch: f64,
     pub(crate) rfc: f64,
     pub(crate) refi: f64,
-    pub(crate) ranks: f64,
-    pub(crate) bank_groups: f64,
-    pub(crate) banks_per_group: f64,
-    pub(crate) channel_bytes: u64,
-    pub(crate) vdd: f64,
-    pub(crate) devices_per_rank: f64,
-    pub(crate) idd0: f64,
-    pub(crate) idd2n: f64,
-    pub(crate) idd3n: f64,
-    pub(crate) idd4r: f64,
-    pub(crate) idd5ab: f64,
-    pub(crate) io_pj_per_bit: f64,
-    pub(crate) near_bank_share: f64,
-    pub(crate) pim_unit_area_um2: f64,
-    pub(crate) pim_pj_per_bit: f64,
+    source: String,
 }
 
-/// Energy of a rank's commands, and its standby power.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DramEnergies {
-    /// Activation and precharge of a row.
-    pub activate_pj: f64,
-    /// Read of a burst.
-    pub read_pj: f64,
-    /// Refresh of all banks.
-    pub refresh_pj: f64,
-    /// With a bank open.
-    pub active_mw: f64,
-    /// With all banks closed.
-    pub idle_mw: f64,
+/// Cycles of the command bus.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Commands {
+    pub(crate) activate: f64,
+    pub(crate) precharge: f64,
+    pub(crate) read: f64,
+    /// Whether reads have a bus beside that of activations and precharges.
+    pub(crate) separate_column_bus: bool,
+    /// Where the two halves of an activation may lie apart: cycles within which the second follows.
+    #[serde(default)]
+    pub(crate) second_half_within: f64,
+    /// Where a read needs a synchronising command only if the data clock has stopped: cycles after the
+    /// last read in which it does not.
+    #[serde(default)]
+    pub(crate) clock_stops_after: f64,
+    source: String,
+}
+
+/// Where the energy of a read goes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct DataPath {
+    /// Share of a read's energy up to the bank group's edge.
+    pub(crate) near_bank_share: f64,
+    /// Energy from the die to the host.
+    pub(crate) io_pj_per_bit: f64,
+    source: String,
+}
+
+/// A processing unit.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Units {
+    pub(crate) area_um2: f64,
+    /// Energy of what it adds up.
+    pub(crate) pj_per_bit: f64,
+    source: String,
 }
 
 impl DramStandard {
-    /// Reads a table from TOML.
+    /// Reads a standard from TOML, without its variants.
     pub fn parse(text: &str) -> Result<Self, PresetError> {
-        let standard: Self = toml::from_str(text)?;
-        if standard.source.trim().is_empty() {
-            return Err(PresetError::NoSource { table: "dram" });
+        Self::parse_variant(text, None)
+    }
+
+    /// Reads a variant of a standard from TOML: tables of it replace, number by number, those of the
+    /// standard (`energy` as a whole).
+    pub fn parse_variant(text: &str, variant: Option<&str>) -> Result<Self, PresetError> {
+        let mut table: toml::Table = toml::from_str(text)?;
+        let variants = table.remove("variants");
+        // Read from the text where nothing is replaced, so that errors know their place.
+        let standard: Self = match variant {
+            None if variants.is_none() => toml::from_str(text)?,
+            None => table.try_into()?,
+            Some(name) => {
+                let tables = variants.as_ref().and_then(|variants| variants.get(name));
+                let tables = tables.and_then(toml::Value::as_table);
+                replace(
+                    &mut table,
+                    tables.ok_or(PresetError::Missing {
+                        key: "variants",
+                        reason: "the standard has no variant of that name",
+                    })?,
+                );
+                let own = table.get("name").and_then(toml::Value::as_str);
+                let full = format!("{}/{name}", own.unwrap_or_default());
+                table.insert("name".to_owned(), full.into());
+                table.try_into()?
+            }
+        };
+        check::check(&standard)?;
+        Ok(standard)
+    }
+
+    /// The built-in standard `NAME`, or the variant `NAME/VARIANT` of one.
+    pub fn named(name: &str) -> Option<Self> {
+        let (name, variant) = match name.split_once('/') {
+            Some((name, variant)) => (name, Some(variant)),
+            None => (name, None),
+        };
+        Self::parse_variant(PRESETS.text(name)?, variant).ok()
+    }
+
+    /// Names of the built-in standards and of their variants.
+    pub fn preset_names() -> Vec<String> {
+        let mut names = Vec::new();
+        for name in PRESETS.names() {
+            names.push(name.to_owned());
+            let text = PRESETS.text(name).expect("one of its names");
+            let table: toml::Table = toml::from_str(text).expect("a test reads every preset");
+            let variants = table.get("variants").and_then(toml::Value::as_table);
+            let variants = variants.into_iter().flat_map(toml::Table::keys);
+            names.extend(variants.map(|variant| format!("{name}/{variant}")));
         }
-        let numbers = [
-            ("clock-ns", standard.clock_ns),
-            ("burst-bytes", f64::from(standard.burst_bytes)),
-            ("refi", standard.refi),
-            ("refi - rfc", standard.refi - standard.rfc),
-            (
-                "rc - ras - rp + 1",
-                standard.rc - standard.ras - standard.rp + 1.0,
-            ),
-            ("ranks", standard.ranks),
-            ("bank-groups", standard.bank_groups),
-            ("banks-per-group", standard.banks_per_group),
-        ];
-        match numbers
-            .into_iter()
-            .find(|(_, value)| !(value.is_finite() && *value > 0.0))
-        {
-            Some((key, value)) => Err(PresetError::NotPositive { key, value }),
-            None => Ok(standard),
-        }
+        names
     }
 
     /// The built-in table of a standard; crossbars have none.
     pub fn preset(standard: MemoryStandard) -> Option<Self> {
-        let text = match standard {
-            MemoryStandard::Ddr4_2400 => include_str!("../../presets/dram/ddr4-2400.toml"),
-            MemoryStandard::Ddr4_3200 => include_str!("../../presets/dram/ddr4-3200.toml"),
-            MemoryStandard::Hbm2 => include_str!("../../presets/dram/hbm2.toml"),
-            MemoryStandard::Reram => return None,
-        };
-        Some(Self::parse(text).expect("a test checks the built-in tables"))
+        Self::named(standard.table()?)
     }
 
     /// Its name.
@@ -106,35 +215,62 @@ impl DramStandard {
         &self.name
     }
 
-    /// Energies from supply currents, as DRAMsim3 computes them (`InitPowerParams`).
-    pub fn energies(&self) -> DramEnergies {
-        let supply = self.vdd * self.devices_per_rank;
-        let charge = self.idd0 * self.rc - self.idd3n * self.ras - self.idd2n * self.rp;
-        DramEnergies {
-            activate_pj: supply * charge * self.clock_ns,
-            read_pj: supply * (self.idd4r - self.idd3n) * self.burst_cycles * self.clock_ns,
-            refresh_pj: supply * (self.idd5ab - self.idd3n) * self.rfc * self.clock_ns,
-            active_mw: supply * self.idd3n,
-            idle_mw: supply * self.idd2n,
+    /// Where the numbers of a table come from.
+    pub fn source(&self, table: &str) -> Option<&str> {
+        match table {
+            "organisation" => Some(&self.organisation.source),
+            "timing" => Some(&self.timing.source),
+            "commands" => Some(&self.commands.source),
+            "energy" => Some(self.energy.source()),
+            "data-path" => Some(&self.data_path.source),
+            "units" => Some(&self.units.source),
+            _ => None,
         }
+    }
+
+    /// The same with other ranks per channel, each as large as before; not for pseudo channels, of which
+    /// a channel has two.
+    #[must_use]
+    pub fn with_ranks(mut self, ranks: u32) -> Self {
+        let organisation = &mut self.organisation;
+        organisation.channel_bytes =
+            organisation.channel_bytes / u64::from(organisation.ranks) * u64::from(ranks);
+        organisation.ranks = ranks;
+        organisation.data_buses = organisation.data_buses.min(ranks);
+        self
+    }
+
+    /// Length of a clock cycle.
+    pub fn clock_ns(&self) -> f64 {
+        self.timing.clock_ns
+    }
+
+    /// Energies of commands.
+    pub fn energies(&self) -> DramEnergies {
+        self.energy.energies(&self.timing)
     }
 
     /// Cycles between two vectors of `bursts` bursts in one channel, for many vectors on evenly
     /// loaded banks: the four-activate window, which every level shares, the buses that the level
     /// leaves in the way, and the banks.
     pub fn cycles_per_vector(&self, level: PimLevel, bursts: f64) -> f64 {
+        let timing = &self.timing;
+        let (ranks, groups) = (self.ranks(), f64::from(self.organisation.bank_groups));
         let occupied = self.bank_cycles(bursts);
-        let activation = self.rrd_s.max(self.faw / 4.0) / self.ranks;
-        let banks = self.ranks * self.bank_groups * self.banks_per_group;
-        let burst = self.burst_cycles.max(self.ccd_s);
+        let activation = timing.rrd_s.max(timing.faw / 4.0) / ranks;
+        let banks = self.banks();
+        let burst = timing.burst.max(timing.ccd_s);
         let own = match level {
-            PimLevel::Host => (bursts * burst).max(occupied / banks),
-            PimLevel::Rank => (bursts * burst / self.ranks).max(occupied / banks),
+            PimLevel::Host => {
+                let buses = f64::from(self.organisation.data_buses);
+                (bursts * burst / buses).max(occupied / banks)
+            }
+            PimLevel::Rank => (bursts * burst / ranks).max(occupied / banks),
             PimLevel::BankGroup => {
-                (bursts * self.ccd_l)
-                    .max(self.rrd_l)
-                    .max(occupied / self.banks_per_group)
-                    / (self.ranks * self.bank_groups)
+                (bursts * timing.ccd_l)
+                    .max(timing.rrd_l)
+                    .max(occupied / f64::from(self.organisation.banks_per_group))
+                    / (ranks * groups)
             }
             PimLevel::Bank => occupied / banks,
         };
@@ -143,7 +279,79 @@ impl DramStandard {
 
     /// Cycles for which a vector of `bursts` bursts keeps its bank busy.
     pub(crate) fn bank_cycles(&self, bursts: f64) -> f64 {
-        self.rc
-            .max(self.rcd + (bursts - 1.0) * self.ccd_l + self.rtp + self.rp)
+        let timing = &self.timing;
+        timing
+            .rc
+            .max(timing.rcd + (bursts - 1.0) * timing.ccd_l + timing.rtp + timing.rp)
+    }
+
+    /// Ranks of a channel.
+    pub fn ranks(&self) -> f64 {
+        f64::from(self.organisation.ranks)
+    }
+
+    /// Banks of a channel.
+    pub fn banks(&self) -> f64 {
+        let organisation = &self.organisation;
+        self.ranks() * f64::from(organisation.bank_groups * organisation.banks_per_group)
+    }
+
+    /// Bursts of so many bytes.
+    pub(crate) fn bursts(&self, bytes: f64) -> f64 {
+        (bytes / f64::from(self.organisation.burst_bytes)).ceil()
+    }
+
+    /// Bits of a burst.
+    pub(crate) fn burst_bits(&self) -> f64 {
+        f64::from(self.organisation.burst_bytes) * 8.0
+    }
+
+    /// Cycles by which refreshes lengthen a cycle.
+    pub(crate) fn refresh_factor(&self) -> f64 {
+        1.0 / (1.0 - self.timing.rfc / self.timing.refi)
+    }
+}
+
+/// Replaces the tables of a standard by those of a variant, number by number.
+fn replace(table: &mut toml::Table, variant: &toml::Table) {
+    for (key, value) in variant {
+        match (table.get_mut(key), value) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new)) if key != "energy" => {
+                old.extend(new.clone());
+            }
+            _ => {
+                table.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_sound_and_named_as_listed() {
+        for name in DramStandard::preset_names() {
+            let standard = DramStandard::named(&name).expect("a sound table");
+            assert_eq!(standard.name(), name);
+        }
+        assert_eq!(DramStandard::named("hbm2/none"), None);
+        assert_eq!(DramStandard::named("sram"), None);
+    }
+
+    #[test]
+    fn variants_replace_numbers() {
+        let faw = |name| DramStandard::named(name).expect("built in").timing.faw;
+        assert_eq!(faw("hbm2"), 30.0);
+        assert_eq!(faw("hbm2/faw-16"), 16.0);
+        assert_eq!(faw("hbm2/ramulator"), 15.0);
+        let (all, one) = (
+            DramStandard::named("hbm2"),
+            DramStandard::named("hbm2/faw-16"),
+        );
+        let (all, one) = (all.expect("built in"), one.expect("built in"));
+        assert_eq!(all.timing.rc, one.timing.rc);
+        assert_eq!(all.energies(), one.energies());
     }
 }

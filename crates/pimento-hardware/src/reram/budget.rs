@@ -2,8 +2,12 @@
 
 use crate::{
     component::Component,
+    design::ChipDesign,
     ledger::{Factor, Ledger, Sums, Total, times, unit},
-    reram::{chip::Chip, preset::ReramPreset},
+    reram::{
+        chip::{Chip, Shares},
+        preset::ReramPreset,
+    },
 };
 
 /// A full crossbar with its converters alone, as papers tell the figures of macros.
@@ -88,7 +92,7 @@ impl Chip<'_> {
         let mut charge = |component, key, um2: f64, factors: &[Factor]| {
             ledger.charge(component, unit(key, um2), factors);
         };
-        let cell = preset.crossbar.area_um2 / self.reference_cells();
+        let cell = preset.crossbar.area_um2 / reference_cells(preset);
         charge(
             Component::Crossbar,
             "crossbar.area-um2 / cells",
@@ -127,7 +131,7 @@ impl Chip<'_> {
             &[crossbars],
         );
         let (input, output) = (&preset.input_register, &preset.output_register);
-        let (input_share, output_share) = self.register_shares();
+        let (input_share, output_share) = register_shares(preset, self.design);
         charge(
             Component::Registers,
             "input-register.area-um2 / crossbars",
@@ -183,7 +187,7 @@ impl Chip<'_> {
         let mut charge = |component, key, mw: f64, factors: &[Factor]| {
             ledger.charge(component, unit(key, mw), factors);
         };
-        let cell = preset.crossbar.power_mw / self.reference_cells();
+        let cell = self.shares.cell_mw;
         charge(
             Component::Crossbar,
             "crossbar.power-mw / cells",
@@ -217,7 +221,7 @@ impl Chip<'_> {
             preset.shift_add.power_mw / f64::from(preset.shift_add.crossbars),
             &[crossbars],
         );
-        let (input_mw, output_mw) = self.register_mw();
+        let (input_mw, output_mw) = self.shares.register_mw;
         charge(
             Component::Registers,
             "input-register.power-mw / crossbars",
@@ -273,6 +277,12 @@ impl Chip<'_> {
         )
     }
 
+    /// Cells of a crossbar.
+    pub(crate) fn cells_per_crossbar(&self) -> f64 {
+        let (rows, cols) = self.sides();
+        rows * cols
+    }
+
     pub(super) fn twins(&self) -> u32 {
         self.layout.map_or(1, |layout| layout.twins())
     }
@@ -283,30 +293,6 @@ impl Chip<'_> {
         times("2^(DAC bits − 1)", f64::from(scale))
     }
 
-    /// Power of a crossbar's share of the registers, which grow with its rows and columns.
-    pub(super) fn register_mw(&self) -> (f64, f64) {
-        let (input, output) = self.register_shares();
-        (
-            self.preset.input_register.power_mw * input,
-            self.preset.output_register.power_mw * output,
-        )
-    }
-
-    fn register_shares(&self) -> (f64, f64) {
-        let (preset, (rows, cols)) = (self.preset, self.sides());
-        let share = |side: f64, reference: u16, crossbars: u16| {
-            side / f64::from(reference) / f64::from(crossbars)
-        };
-        (
-            share(rows, preset.crossbar.rows, preset.input_register.crossbars),
-            share(cols, preset.crossbar.cols, preset.output_register.crossbars),
-        )
-    }
-
-    fn reference_cells(&self) -> f64 {
-        f64::from(self.preset.crossbar.rows) * f64::from(self.preset.crossbar.cols)
-    }
-
     fn crossbars(&self, tiles: f64) -> f64 {
         tiles * f64::from(self.design.pes_per_tile) * f64::from(self.design.crossbars_per_pe)
     }
@@ -315,4 +301,33 @@ impl Chip<'_> {
     fn crossbar_pairs(&self, tiles: f64) -> f64 {
         self.crossbars(tiles) / f64::from(self.twins())
     }
+}
+
+impl Shares {
+    pub(super) fn new(preset: &ReramPreset, design: &ChipDesign) -> Self {
+        let (input_share, output_share) = register_shares(preset, design);
+        Self {
+            cell_mw: preset.crossbar.power_mw / reference_cells(preset),
+            register_mw: (
+                preset.input_register.power_mw * input_share,
+                preset.output_register.power_mw * output_share,
+            ),
+            edram_pj_per_bit: preset.edram.energy_pj / f64::from(preset.edram.access_bits),
+        }
+    }
+}
+
+fn register_shares(preset: &ReramPreset, design: &ChipDesign) -> (f64, f64) {
+    let share = |side: u16, reference: u16, crossbars: u16| {
+        f64::from(side) / f64::from(reference) / f64::from(crossbars)
+    };
+    let (input, output) = (&preset.input_register, &preset.output_register);
+    (
+        share(design.crossbar_rows, preset.crossbar.rows, input.crossbars),
+        share(design.crossbar_cols, preset.crossbar.cols, output.crossbars),
+    )
+}
+
+fn reference_cells(preset: &ReramPreset) -> f64 {
+    f64::from(preset.crossbar.rows) * f64::from(preset.crossbar.cols)
 }

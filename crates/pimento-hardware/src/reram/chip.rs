@@ -47,10 +47,8 @@ pub(crate) struct OpWork {
     pub(crate) crossbars: u32,
     /// Rows and columns that it takes of a single crossbar, if it takes no more.
     pub(crate) shelf: Option<(u32, u32)>,
-    /// Share of the cells of its crossbars that hold weights.
-    pub(crate) utilisation: f64,
-    /// Whether it writes cells at every inference.
-    pub(crate) writes: bool,
+    /// Cells of its crossbars that hold weights.
+    pub(crate) cells: f64,
     /// How far the operator is from running at all.
     pub(crate) violation: f64,
 }
@@ -63,14 +61,34 @@ pub(crate) struct Chip<'a> {
     pub(super) adc: AdcCost,
     pub(super) layout: Option<Layout>,
     pub(super) converters: Converters<'a>,
+    pub(super) shares: Shares,
     lossless_bits: u32,
     adc_violation: f64,
+}
+
+/// Numbers of a preset divided by what they are told for, at the chosen sizes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shares {
+    /// Power of a cell.
+    pub(super) cell_mw: f64,
+    /// Power of a crossbar's share of the input and output registers, which grow with its rows and
+    /// columns.
+    pub(super) register_mw: (f64, f64),
+    /// Energy of a bit in the buffer of a tile.
+    pub(super) edram_pj_per_bit: f64,
 }
 
 impl Stages {
     /// The sum of all stages.
     pub fn latency_ns(&self) -> f64 {
         self.transfer_ns + self.write_ns + self.working_ns + self.fill_ns + self.reduction_ns
+    }
+}
+
+impl OpWork {
+    /// Whether it writes cells at every inference.
+    pub(crate) fn writes_cells(&self) -> bool {
+        self.stages.write_ns > 0.0
     }
 }
 
@@ -85,6 +103,7 @@ impl<'a> Chip<'a> {
             adc,
             layout: Layout::new(preset, design, lossless_bits),
             converters: Converters::new(preset, design, adc),
+            shares: Shares::new(preset, design),
             lossless_bits,
             adc_violation: if found.is_some() { 0.0 } else { 1.0 },
         }
@@ -101,9 +120,15 @@ impl<'a> Chip<'a> {
         f64::from(needed.saturating_sub(self.lossless_bits))
     }
 
-    /// The work of an operator; gathers are not the chip's.
-    /// `copies` of a static matrix lie side by side.
-    pub(crate) fn work(&self, kind: &OpKind, copies: u32, ledger: &mut impl Ledger) -> OpWork {
+    /// Fills in the work of an operator, which is empty, but for its energy; gathers are not the
+    /// chip's. `copies` of a static matrix lie side by side.
+    pub(crate) fn work(
+        &self,
+        kind: &OpKind,
+        copies: u32,
+        ledger: &mut impl Ledger,
+        work: &mut OpWork,
+    ) {
         match *kind {
             OpKind::StaticMvm {
                 rows,
@@ -117,11 +142,11 @@ impl<'a> Chip<'a> {
                     rows,
                     cols,
                     vectors,
-                    weight_bits,
-                    activation_bits,
+                    weight_bits: weight_bits.into(),
+                    activation_bits: activation_bits.into(),
                     copies,
                 };
-                self.matrix(&matrix, ledger)
+                self.matrix(&matrix, ledger, work);
             }
             OpKind::DynamicProduct {
                 operand,
@@ -133,21 +158,20 @@ impl<'a> Chip<'a> {
                     rows: operand.rows,
                     cols: operand.cols,
                     vectors: operand.vectors,
-                    weight_bits: activation_bits,
-                    activation_bits,
+                    weight_bits: activation_bits.into(),
+                    activation_bits: activation_bits.into(),
                     copies: 1,
                 };
-                self.written_matrix(&matrix, ledger)
+                self.written_matrix(&matrix, ledger, work);
             }
-            ref kind => self.digital(kind, ledger),
+            ref kind => self.digital(kind, ledger, work),
         }
     }
 
     /// Values to and from the buffer of a tile, over its bus.
     pub(super) fn charge_movement(&self, bits: f64, ledger: &mut impl Ledger) {
-        let table = &self.preset.edram;
-        let per_bit = table.energy_pj / f64::from(table.access_bits);
         let bits = [times("bits in and out", bits)];
+        let per_bit = self.shares.edram_pj_per_bit;
         ledger.charge(
             Component::Edram,
             unit("edram.energy-pj / edram.access-bits", per_bit),

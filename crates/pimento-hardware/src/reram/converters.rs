@@ -80,15 +80,17 @@ impl<'a> Converters<'a> {
     }
 
     /// Columns that the busiest converter reads one after the other.
+    #[inline]
     pub(crate) fn column_steps(&self, mapping: &CrossbarMapping) -> f64 {
-        let used = f64::from(mapping.fullest_cols);
-        match self.sharing {
-            Sharing::Columns(columns) => f64::from(columns),
-            Sharing::PerCrossbar(count) => (used / f64::from(count)).ceil(),
-        }
+        let steps = match self.sharing {
+            Sharing::Columns(columns) => u32::from(columns),
+            Sharing::PerCrossbar(count) => mapping.fullest_cols.div_ceil(u32::from(count)),
+        };
+        f64::from(steps)
     }
 
     /// Time from the first to the last read of an input vector, and what follows after the last.
+    #[inline]
     pub(crate) fn vector_ns(&self, mapping: &CrossbarMapping) -> (f64, f64) {
         if let Some(table) = self.integrator {
             return (
@@ -99,10 +101,12 @@ impl<'a> Converters<'a> {
         let reads = f64::from(mapping.reads);
         let converting = self.column_steps(mapping) * self.conversion_ns;
         if self.overlaps_read {
-            return (
-                reads * self.read_ns.max(converting),
-                self.read_ns.min(converting),
-            );
+            let (shorter, longer) = if converting < self.read_ns {
+                (converting, self.read_ns)
+            } else {
+                (self.read_ns, converting)
+            };
+            return (reads * longer, shorter);
         }
         let step = self.drive_ns + self.read_ns + self.conversion_ns;
         (reads * self.column_steps(mapping) * step, 0.0)
@@ -110,6 +114,7 @@ impl<'a> Converters<'a> {
 
     /// What works in a pass over all crossbars of a matrix of `rows` rows and `columns` columns of
     /// slices.
+    #[inline]
     pub(crate) fn activities(
         &self,
         mapping: &CrossbarMapping,
@@ -151,6 +156,7 @@ impl<'a> Converters<'a> {
     }
 
     /// Steps of neurons that integrate, if the chip has them.
+    #[inline]
     pub(crate) fn phases(
         &self,
         mapping: &CrossbarMapping,

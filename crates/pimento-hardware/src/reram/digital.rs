@@ -3,7 +3,7 @@
 use crate::{
     component::Component,
     ledger::{Factor, Ledger, times, unit},
-    reram::chip::{Chip, OpWork, Stages},
+    reram::chip::{Chip, OpWork},
     workload::{ElementwiseFunction, OpKind, Operand},
 };
 
@@ -35,11 +35,13 @@ impl Chip<'_> {
             operand: Operand::default(),
             activation_bits: bits.min(MAX_BITS),
         };
-        self.digital(&product, ledger)
+        let mut work = OpWork::default();
+        self.digital(&product, ledger, &mut work);
+        work
     }
 
     /// Operators on the lanes of one tile; matrices and gathers have none.
-    pub(super) fn digital(&self, kind: &OpKind, ledger: &mut impl Ledger) -> OpWork {
+    pub(super) fn digital(&self, kind: &OpKind, ledger: &mut impl Ledger, work: &mut OpWork) {
         match *kind {
             OpKind::DynamicProduct {
                 macs,
@@ -51,22 +53,14 @@ impl Chip<'_> {
                     multiplications: 1.0,
                     ..Recipe::default()
                 };
-                let before = ledger.total();
                 // Sums of products are kept in 32 bits.
                 let sums = times("32-bit additions", macs as f64);
                 self.charge_additions(&[sums], ledger);
                 let operands = f64::from(operand.count)
                     * f64::from(operand.rows)
                     * (f64::from(operand.cols) + f64::from(operand.vectors));
-                let mut work = self.lanes(
-                    macs as f64,
-                    recipe,
-                    [operands, f64::from(outputs)],
-                    activation_bits,
-                    ledger,
-                );
-                work.energy_pj = ledger.total() - before;
-                work
+                let values = [operands, f64::from(outputs)];
+                self.lanes(macs as f64, recipe, values, activation_bits, ledger, work);
             }
             OpKind::Elementwise {
                 function,
@@ -75,7 +69,8 @@ impl Chip<'_> {
             } => {
                 let elements = f64::from(elements);
                 let values = [elements, elements];
-                self.lanes(elements, recipe(function), values, activation_bits, ledger)
+                let recipe = recipe(function);
+                self.lanes(elements, recipe, values, activation_bits, ledger, work);
             }
             OpKind::Normalisation {
                 vectors,
@@ -90,9 +85,10 @@ impl Chip<'_> {
                 };
                 let elements = f64::from(vectors) * f64::from(width);
                 let values = [elements, elements];
-                self.lanes(5.0 * elements, recipe, values, activation_bits, ledger)
+                let operations = 5.0 * elements;
+                self.lanes(operations, recipe, values, activation_bits, ledger, work);
             }
-            OpKind::StaticMvm { .. } | OpKind::EmbeddingGather { .. } => OpWork::default(),
+            OpKind::StaticMvm { .. } | OpKind::EmbeddingGather { .. } => {}
         }
     }
 
@@ -104,49 +100,34 @@ impl Chip<'_> {
         [read, written]: [f64; 2],
         bits: u8,
         ledger: &mut impl Ledger,
-    ) -> OpWork {
-        let before = ledger.total();
+        work: &mut OpWork,
+    ) {
         let table = &self.preset.digital;
         let bytes = f64::from(bits) / 8.0;
-        if recipe.multiplications > 0.0 {
-            let squared = times("(bits / 8)²", bytes * bytes);
-            let count = times("multiplications", operations * recipe.multiplications);
-            ledger.charge(
-                Component::Digital,
-                unit("digital.multiply-8bit-pj", table.multiply_8bit_pj),
-                &[count, squared],
-            );
-        }
-        if recipe.additions > 0.0 {
-            let count = times("additions", operations * recipe.additions);
-            self.charge_additions(&[count, times("bits / 32", bytes / 4.0)], ledger);
-        }
-        if recipe.sigmoids > 0.0 {
-            ledger.charge(
-                Component::Digital,
-                unit("digital.sigmoid-pj", table.sigmoid_pj),
-                &[times("sigmoids", operations * recipe.sigmoids)],
-            );
-        }
-        if recipe.exponentials > 0.0 {
-            ledger.charge(
-                Component::Digital,
-                unit("digital.exponential-pj", table.exponential_pj),
-                &[times("exponentials", operations * recipe.exponentials)],
-            );
-        }
+        let squared = times("(bits / 8)²", bytes * bytes);
+        let count = times("multiplications", operations * recipe.multiplications);
+        ledger.charge(
+            Component::Digital,
+            unit("digital.multiply-8bit-pj", table.multiply_8bit_pj),
+            &[count, squared],
+        );
+        let count = times("additions", operations * recipe.additions);
+        self.charge_additions(&[count, times("bits / 32", bytes / 4.0)], ledger);
+        ledger.charge(
+            Component::Digital,
+            unit("digital.sigmoid-pj", table.sigmoid_pj),
+            &[times("sigmoids", operations * recipe.sigmoids)],
+        );
+        ledger.charge(
+            Component::Digital,
+            unit("digital.exponential-pj", table.exponential_pj),
+            &[times("exponentials", operations * recipe.exponentials)],
+        );
         self.charge_movement((read + written) * f64::from(bits), ledger);
-        let working_ns = (operations / f64::from(table.lanes_per_tile)).ceil() * table.cycle_ns;
-        OpWork {
-            stages: Stages {
-                working_ns,
-                ..Stages::default()
-            },
-            interval_ns: working_ns,
-            energy_pj: ledger.total() - before,
-            input_bits: read * f64::from(bits),
-            ..OpWork::default()
-        }
+        let cycles = (operations / f64::from(table.lanes_per_tile)).ceil();
+        work.stages.working_ns = cycles * table.cycle_ns;
+        work.interval_ns = work.stages.working_ns;
+        work.input_bits = read * f64::from(bits);
     }
 
     fn charge_additions(&self, factors: &[Factor], ledger: &mut impl Ledger) {

@@ -32,7 +32,6 @@ struct Reads {
 impl Chip<'_> {
     /// Reads the rows of tables and combines those of compressed ones on the lanes of a tile.
     pub(crate) fn lookups(&self, tables: &[EmbeddingTable], ledger: &mut impl Ledger) -> OpWork {
-        let before = ledger.total();
         let mut work = OpWork::default();
         let (mut crossbars, mut output_bits, mut cells, mut macs) = (0.0, 0.0, 0.0, 0.0);
         let mut widest = 0;
@@ -55,10 +54,8 @@ impl Chip<'_> {
             work.stages.reduction_ns = combining.stages.latency_ns();
             work.interval_ns = work.interval_ns.max(combining.interval_ns);
         }
-        let (rows, cols) = self.sides();
         work.crossbars = crossbars as u32;
-        work.utilisation = cells / (crossbars * rows * cols).max(1.0);
-        work.energy_pj = ledger.total() - before;
+        work.cells = cells;
         work
     }
 
@@ -98,10 +95,9 @@ impl Chip<'_> {
             unit("dac.energy-pj", preset.dac.energy_pj),
             &[lookups, times("crossbars of a row", wide)],
         );
-        let all = f64::from(preset.crossbar.rows) * f64::from(preset.crossbar.cols);
         ledger.charge(
             Component::Crossbar,
-            unit("crossbar.power-mw / cells", preset.crossbar.power_mw / all),
+            unit("crossbar.power-mw / cells", self.shares.cell_mw),
             &[
                 times("ns of a pulse", self.converters.pulse_ns),
                 lookups,

@@ -53,12 +53,14 @@ pub(crate) struct Layout {
     rows: u32,
     /// Columns of slices.
     cols: u32,
-    cell_bits: u8,
-    dac_bits: u8,
+    cell_bits: u32,
+    dac_bits: u32,
     signs: Signs,
     slices: Slices,
     signed_inputs: bool,
     rows_at_once: u32,
+    /// Row groups of a crossbar whose rows are all in use.
+    full_groups: u32,
 }
 
 impl Layout {
@@ -73,13 +75,16 @@ impl Layout {
             Signs::Offset | Signs::PairOfCrossbars => (plain.rows, plain.cols),
         };
         let drivers = preset.dac.per_crossbar.map_or(u32::MAX, u32::from);
+        let rows = rows.max(1);
+        let rows_at_once = plain.rows_at_once.min(drivers);
         Some(Self {
-            rows: rows.max(1),
+            rows,
             cols: cols.max(1),
             signs,
             slices: preset.encoding.slices,
             signed_inputs: preset.dac.signed_inputs,
-            rows_at_once: plain.rows_at_once.min(drivers),
+            rows_at_once,
+            full_groups: rows.div_ceil(rows_at_once),
             ..plain
         })
     }
@@ -92,15 +97,16 @@ impl Layout {
             Readout::RowGroups => readable_rows(lossless_bits, dac_bits, cell_bits).min(rows),
             Readout::AllRows => rows,
         };
-        (rows_at_once > 0).then_some(Self {
+        (rows_at_once > 0).then(|| Self {
             rows,
             cols: u32::from(chip.crossbar_cols),
-            cell_bits,
-            dac_bits,
+            cell_bits: u32::from(cell_bits),
+            dac_bits: u32::from(dac_bits),
             signs: Signs::Offset,
             slices: Slices::Adjacent,
             signed_inputs: false,
             rows_at_once,
+            full_groups: rows.div_ceil(rows_at_once),
         })
     }
 
@@ -134,12 +140,13 @@ impl Layout {
     }
 
     /// Maps a matrix.
+    #[inline]
     pub(crate) fn map(
         &self,
         rows: u32,
         cols: u32,
-        weight_bits: u8,
-        activation_bits: u8,
+        weight_bits: u32,
+        activation_bits: u32,
     ) -> CrossbarMapping {
         let magnitude_bits = match self.signs {
             Signs::Offset => weight_bits,
@@ -150,12 +157,16 @@ impl Layout {
         } else {
             activation_bits
         };
-        let slices = u32::from(magnitude_bits.div_ceil(self.cell_bits));
-        let passes = u32::from(input_bits.div_ceil(self.dac_bits));
+        let slices = magnitude_bits.div_ceil(self.cell_bits);
+        let passes = input_bits.div_ceil(self.dac_bits);
         let row_blocks = rows.div_ceil(self.rows);
         let last = rows - (row_blocks - 1) * self.rows;
-        let fullest_rows = rows.min(self.rows);
-        let fullest_groups = fullest_rows.div_ceil(self.rows_at_once);
+        let last_groups = last.div_ceil(self.rows_at_once);
+        let fullest_groups = if row_blocks > 1 {
+            self.full_groups
+        } else {
+            last_groups
+        };
         let (col_blocks, fullest_cols) = match self.slices {
             Slices::Adjacent => (
                 (cols * slices).div_ceil(self.cols),
@@ -170,9 +181,8 @@ impl Layout {
             reads: passes * fullest_groups,
             passes,
             rows_at_once: self.rows_at_once,
-            row_groups: (row_blocks - 1) * self.rows.div_ceil(self.rows_at_once)
-                + last.div_ceil(self.rows_at_once),
-            fullest_rows,
+            row_groups: (row_blocks - 1) * self.full_groups + last_groups,
+            fullest_rows: rows.min(self.rows),
             fullest_cols,
         }
     }
@@ -191,5 +201,5 @@ pub fn map_matrix(
     lossless_bits: u32,
 ) -> Option<CrossbarMapping> {
     let layout = Layout::with_offset(chip, lossless_bits)?;
-    Some(layout.map(rows, cols, weight_bits, activation_bits))
+    Some(layout.map(rows, cols, weight_bits.into(), activation_bits.into()))
 }

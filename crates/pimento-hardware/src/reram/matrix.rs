@@ -5,7 +5,7 @@ use crate::{
     ledger::{Ledger, times, unit},
     reram::{
         chip::{Chip, OpWork, Stages},
-        mapping::CrossbarMapping,
+        mapping::{CrossbarMapping, Layout},
     },
 };
 
@@ -16,8 +16,8 @@ pub(super) struct Matrix {
     pub(super) rows: u32,
     pub(super) cols: u32,
     pub(super) vectors: u32,
-    pub(super) weight_bits: u8,
-    pub(super) activation_bits: u8,
+    pub(super) weight_bits: u32,
+    pub(super) activation_bits: u32,
     pub(super) copies: u32,
 }
 
@@ -34,60 +34,55 @@ impl Matrix {
     }
 }
 
+impl Layout {
+    fn map_matrix(&self, matrix: &Matrix) -> CrossbarMapping {
+        let bits = (matrix.weight_bits, matrix.activation_bits);
+        self.map(matrix.rows, matrix.cols, bits.0, bits.1)
+    }
+}
+
 impl Chip<'_> {
     /// Products with matrices that are in the cells.
-    pub(super) fn matrix(&self, matrix: &Matrix, ledger: &mut impl Ledger) -> OpWork {
-        let Some(layout) = self.layout else {
-            return OpWork {
-                violation: self.missing_bits(),
-                ..OpWork::default()
-            };
+    pub(super) fn matrix(&self, matrix: &Matrix, ledger: &mut impl Ledger, work: &mut OpWork) {
+        let Some(layout) = &self.layout else {
+            work.violation = self.missing_bits();
+            return;
         };
-        let before = ledger.total();
-        let bits = (matrix.weight_bits, matrix.activation_bits);
-        let mapping = layout.map(matrix.rows, matrix.cols, bits.0, bits.1);
-        let of_one = mapping.crossbars() * layout.twins();
-        let crossbars = matrix.copies * matrix.count * of_one;
-        let turns = f64::from(matrix.vectors.div_ceil(matrix.copies));
-        let (stages, busy_ns) = self.stages(matrix, &mapping, turns);
-        self.charge_reads(matrix, &mapping, ledger);
-        self.charge_registers(f64::from(crossbars), busy_ns, ledger);
-        let values = matrix.all_vectors() * (f64::from(matrix.rows) + f64::from(matrix.cols));
-        self.charge_movement(f64::from(matrix.activation_bits) * values, ledger);
-        let cells =
-            matrix.cells(&mapping) * f64::from(layout.cells_per_slice()) * f64::from(matrix.copies);
-        let (rows, cols) = self.sides();
-        OpWork {
-            stages,
-            interval_ns: busy_ns,
-            energy_pj: ledger.total() - before,
-            input_bits: f64::from(matrix.activation_bits)
-                * matrix.all_vectors()
-                * f64::from(matrix.rows),
-            crossbars,
-            shelf: (crossbars == layout.twins())
-                .then_some((mapping.fullest_rows, mapping.fullest_cols)),
-            utilisation: cells / (f64::from(crossbars) * rows * cols),
-            writes: false,
-            violation: 0.0,
+        let mapping = layout.map_matrix(matrix);
+        let twins = layout.twins();
+        work.crossbars = matrix.copies * matrix.count * mapping.crossbars() * twins;
+        if work.crossbars == twins {
+            work.shelf = Some((mapping.fullest_rows, mapping.fullest_cols));
         }
+        let turns = f64::from(matrix.vectors.div_ceil(matrix.copies));
+        work.stages = self.stages(matrix, &mapping, turns);
+        work.interval_ns = work.stages.working_ns;
+        self.charge_reads(matrix, &mapping, ledger);
+        self.charge_registers(f64::from(work.crossbars), work.interval_ns, ledger);
+        let vectors = matrix.all_vectors();
+        let values = vectors * (f64::from(matrix.rows) + f64::from(matrix.cols));
+        self.charge_movement(f64::from(matrix.activation_bits) * values, ledger);
+        work.input_bits = f64::from(matrix.activation_bits) * vectors * f64::from(matrix.rows);
+        work.cells =
+            matrix.cells(&mapping) * f64::from(layout.cells_per_slice()) * f64::from(matrix.copies);
     }
 
     /// Products with operands that are written into cells before.
-    pub(super) fn written_matrix(&self, matrix: &Matrix, ledger: &mut impl Ledger) -> OpWork {
+    pub(super) fn written_matrix(
+        &self,
+        matrix: &Matrix,
+        ledger: &mut impl Ledger,
+        work: &mut OpWork,
+    ) {
         let Some(table) = &self.preset.write else {
-            return OpWork {
-                violation: 1.0,
-                ..OpWork::default()
-            };
+            work.violation = 1.0;
+            return;
         };
-        let before = ledger.total();
-        let mut work = self.matrix(matrix, ledger);
-        let Some(layout) = self.layout else {
-            return work;
+        self.matrix(matrix, ledger, work);
+        let Some(layout) = &self.layout else {
+            return;
         };
-        let bits = (matrix.weight_bits, matrix.activation_bits);
-        let mapping = layout.map(matrix.rows, matrix.cols, bits.0, bits.1);
+        let mapping = layout.map_matrix(matrix);
         let cells = matrix.cells(&mapping) * f64::from(layout.cells_per_slice());
         ledger.charge(
             Component::Crossbar,
@@ -101,11 +96,8 @@ impl Chip<'_> {
             * table.pulses
             * table.pulse_ns;
         work.interval_ns += work.stages.write_ns;
-        work.energy_pj = ledger.total() - before;
         work.input_bits += written_bits;
         work.shelf = None;
-        work.writes = true;
-        work
     }
 
     /// Operations of a full crossbar for one input vector, and their time; charges its reads.
@@ -117,6 +109,7 @@ impl Chip<'_> {
     ) -> Option<(f64, f64)> {
         let layout = self.layout?;
         let (rows, cols) = layout.sides();
+        let (weight_bits, activation_bits) = (weight_bits.into(), activation_bits.into());
         let slices = layout.map(1, 1, weight_bits, activation_bits).slices;
         let matrix = Matrix {
             count: 1,
@@ -127,28 +120,27 @@ impl Chip<'_> {
             activation_bits,
             copies: 1,
         };
-        let mapping = layout.map(matrix.rows, matrix.cols, weight_bits, activation_bits);
+        let mapping = layout.map_matrix(&matrix);
         self.charge_reads(&matrix, &mapping, ledger);
         let (vector_ns, _) = self.converters.vector_ns(&mapping);
         let macs = f64::from(matrix.rows) * f64::from(matrix.cols);
         Some((2.0 * macs, vector_ns))
     }
 
-    /// The stages of `turns` input vectors, one after another, and how long crossbars are busy.
-    fn stages(&self, matrix: &Matrix, mapping: &CrossbarMapping, turns: f64) -> (Stages, f64) {
+    /// The stages of `turns` input vectors, one after another.
+    fn stages(&self, matrix: &Matrix, mapping: &CrossbarMapping, turns: f64) -> Stages {
         let (vector_ns, fill_ns) = self.converters.vector_ns(mapping);
         let levels = f64::from(32 - (mapping.row_blocks - 1).leading_zeros());
         let table = &self.preset.edram;
         let bits = u64::from(matrix.rows) * u64::from(matrix.activation_bits);
         let accesses = bits.div_ceil(u64::from(table.access_bits)) as f64;
-        let stages = Stages {
+        Stages {
             transfer_ns: accesses * table.access_ns,
             write_ns: 0.0,
             working_ns: turns * vector_ns,
             fill_ns,
             reduction_ns: levels * self.preset.digital.cycle_ns,
-        };
-        (stages, stages.working_ns)
+        }
     }
 
     fn charge_reads(&self, matrix: &Matrix, mapping: &CrossbarMapping, ledger: &mut impl Ledger) {
@@ -165,14 +157,13 @@ impl Chip<'_> {
             unit("dac.energy-pj", preset.dac.energy_pj),
             &[self.dac_scale(), vectors, passes, drives, per_row],
         );
-        let all = f64::from(preset.crossbar.rows) * f64::from(preset.crossbar.cols);
         let [rows, cells] = active.cells;
         let read_ns = times("ns of a read", self.converters.read_ns);
         let pulse_ns = times("ns of a pulse", self.converters.pulse_ns);
         let twins = times("crossbars of a pair", f64::from(self.twins()));
         ledger.charge(
             Component::Crossbar,
-            unit("crossbar.power-mw / cells", preset.crossbar.power_mw / all),
+            unit("crossbar.power-mw / cells", self.shares.cell_mw),
             &[pulse_ns, twins, vectors, passes, rows, cells],
         );
         if self.charge_integration(matrix, mapping, ledger) {
@@ -247,7 +238,7 @@ impl Chip<'_> {
 
     /// Registers hold the inputs and outputs of crossbars while they work.
     fn charge_registers(&self, crossbars: f64, busy_ns: f64, ledger: &mut impl Ledger) {
-        let (input_mw, output_mw) = self.register_mw();
+        let (input_mw, output_mw) = self.shares.register_mw;
         let counts = [times("crossbars", crossbars), times("ns", busy_ns)];
         ledger.charge(
             Component::Registers,

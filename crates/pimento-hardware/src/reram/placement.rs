@@ -178,13 +178,21 @@ impl Mesh {
     }
 
     /// The tile of a crossbar.
-    pub(crate) fn tile(&self, crossbar: u32) -> u32 {
+    fn tile(&self, crossbar: u32) -> u32 {
         crossbar / self.crossbars_per_tile
     }
 
     /// The place of a crossbar's tile.
     pub(crate) fn node(&self, crossbar: u32) -> Node {
         self.node_of_tile(self.tile(crossbar))
+    }
+
+    /// Tiles that a matrix takes after its first one.
+    pub(crate) fn further_tiles(&self, site: &Site, first: Node) -> u32 {
+        match site.crossbars {
+            0 | 1 => 0,
+            all => self.tile(site.first_crossbar + all - 1) - first.tile,
+        }
     }
 
     /// The place of a tile.
@@ -216,12 +224,23 @@ impl Node {
         row: 0,
     };
 
+    /// Whether this is the memory's port.
+    pub(crate) fn is_memory(self) -> bool {
+        self.tile == Self::MEMORY.tile
+    }
+
+    /// The first tile.
+    pub(crate) const FIRST: Self = Self {
+        tile: 0,
+        col: 0,
+        row: 0,
+    };
+
     /// Routers that data pass from another place, both ends included; none within a tile.
     pub(crate) fn hops_from(self, other: Self) -> u32 {
-        if self.tile == other.tile {
-            return 0;
-        }
-        self.col.abs_diff(other.col) + self.row.abs_diff(other.row) + 1
+        let apart = self.col.abs_diff(other.col) + self.row.abs_diff(other.row) + 1;
+        // Without a branch, as nobody can guess which way it would go.
+        apart * u32::from(self.tile != other.tile)
     }
 }
 

@@ -90,7 +90,7 @@ impl Chip<'_> {
                 weight_bits,
                 activation_bits,
             } if vectors > 1 => {
-                let mapping = layout.map(rows, cols, weight_bits, activation_bits);
+                let mapping = layout.map(rows, cols, weight_bits.into(), activation_bits.into());
                 Some(Candidate {
                     op,
                     vectors,

@@ -166,6 +166,15 @@ pub(crate) enum Sharing {
     PerCrossbar(u16),
 }
 
+impl Sharing {
+    /// How many share it, or how many are shared.
+    pub(crate) fn count(self) -> u16 {
+        match self {
+            Self::Columns(count) | Self::PerCrossbar(count) => count,
+        }
+    }
+}
+
 /// Cycles of a conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

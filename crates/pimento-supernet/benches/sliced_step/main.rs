@@ -126,6 +126,7 @@ fn widened(path: &Network, space: &SearchSpace) -> Network {
                 operator,
                 width: space.max_width(),
                 weight_bits: 32,
+                reuse: 1,
             }),
             sparse: Some(SparseNode {
                 operator: SparseOperator::Linear,

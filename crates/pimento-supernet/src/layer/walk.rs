@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use pimento_space::{Block, DenseOperator, MERGER_ROWS, Network, SparseOperator, dot_product_rows};
+use pimento_space::{
+    Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseOperator, dot_product_rows,
+};
 
 use super::{Capacity, Layer, LayerKind, Layout, last_position};
 
@@ -54,14 +56,7 @@ impl Walk<'_> {
         match &node.operator {
             DenseOperator::FullyConnected { inputs } => {
                 let segments = self.dense_segments(inputs);
-                self.push(
-                    block,
-                    LayerKind::FullyConnected,
-                    segments,
-                    width,
-                    bits,
-                    Extra::BatchNorm,
-                );
+                self.connected(block, LayerKind::FullyConnected, segments, node);
             }
             DenseOperator::Flattened {
                 dense_inputs,
@@ -69,14 +64,7 @@ impl Walk<'_> {
             } => {
                 let mut segments = self.dense_segments(dense_inputs);
                 segments.extend(self.flattened_segments(block, dense_inputs, sparse_inputs));
-                self.push(
-                    block,
-                    LayerKind::Flattened,
-                    segments,
-                    width,
-                    bits,
-                    Extra::BatchNorm,
-                );
+                self.connected(block, LayerKind::Flattened, segments, node);
             }
             DenseOperator::DotProduct {
                 dense_inputs,
@@ -212,6 +200,7 @@ impl Walk<'_> {
             key: (self.layout.head_position(), LayerKind::Head),
             rows: width + dim * rows,
             cols: 1,
+            reuse: 1,
             segments,
             weight_bits: self.network.head_weight_bits,
             weight_scales: self.network.weight_scales,
@@ -301,6 +290,21 @@ impl Walk<'_> {
         segments
     }
 
+    /// FC or Flat. The weights of an epitome start as those of the matrix that it stands for.
+    fn connected(
+        &mut self,
+        block: &Block,
+        kind: LayerKind,
+        segments: Vec<Range<usize>>,
+        node: &DenseNode,
+    ) {
+        let (fan, cols) = (total(&segments) + node.width, node.matrix_cols());
+        let bits = node.weight_bits;
+        self.push(block, kind, segments, cols, bits, Extra::BatchNorm);
+        self.set_fan(fan);
+        self.layers.last_mut().expect("a layer was pushed").reuse = node.reuse;
+    }
+
     fn normed(&mut self, block: &Block, kind: LayerKind, rows: usize, cols: usize, bits: u8) {
         self.prefix(block, kind, rows, cols, bits, Extra::Norm);
     }
@@ -352,6 +356,7 @@ impl Walk<'_> {
             key: (block.position as u16, kind),
             rows,
             cols,
+            reuse: 1,
             segments,
             weight_bits,
             weight_scales: self.network.weight_scales,

@@ -54,6 +54,7 @@ fn perceptron(log: &MemoryLog) -> Network {
             operator,
             width,
             weight_bits: 32,
+            reuse: 1,
         }),
         sparse: None,
         dense_sparse_merger: false,

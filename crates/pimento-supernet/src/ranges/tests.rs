@@ -107,6 +107,7 @@ fn network(log: &dyn ClickLog, activation_bits: u8) -> Network {
         operator: DenseOperator::FullyConnected { inputs: vec![0] },
         width: 32,
         weight_bits: 32,
+        reuse: 1,
     };
     let sparse = SparseNode {
         operator: SparseOperator::Linear,

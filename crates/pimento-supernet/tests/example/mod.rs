@@ -174,8 +174,18 @@ pub(crate) fn with_only(operator: usize, mut network: Network) -> Network {
         let (Some(dense), Some(sparse)) = (&mut block.dense, &mut block.sparse) else {
             unreachable!("random networks have both branches everywhere");
         };
-        let (first, last) = (0, block.position - 1);
+        let position = block.position;
+        let (first, last) = (0, position - 1);
         let inputs = sparse.inputs.clone();
+        if operator < 4 || operator == 6 {
+            let reuse = [1, 4, 2][position % 3];
+            let is_layer = operator == 0 || operator == 6;
+            dense.reuse = if is_layer && dense.width.is_multiple_of(reuse) {
+                reuse
+            } else {
+                1
+            };
+        }
         match operator {
             0 => dense.operator = DenseOperator::FullyConnected { inputs },
             1 => {
@@ -235,6 +245,11 @@ fn random_block(position: usize, bits: &[u8], rng: &mut ChaCha8Rng) -> Block {
         }
     };
     let width = pick(&[5, 8, 16, 32], rng);
+    let is_layer = matches!(
+        operator,
+        DenseOperator::FullyConnected { .. } | DenseOperator::Flattened { .. }
+    );
+    let reuse = pick(&[1, 2, 4, 5], rng);
     let sparse = if rng.random() {
         SparseOperator::Linear
     } else {
@@ -246,6 +261,11 @@ fn random_block(position: usize, bits: &[u8], rng: &mut ChaCha8Rng) -> Block {
             operator,
             width,
             weight_bits: pick(bits, rng),
+            reuse: if is_layer && width.is_multiple_of(reuse) {
+                reuse
+            } else {
+                1
+            },
         }),
         sparse: Some(SparseNode {
             operator: sparse,

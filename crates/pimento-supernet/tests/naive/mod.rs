@@ -27,11 +27,12 @@ pub(crate) struct Naive {
     pub(crate) tables: Vec<Rows>,
 }
 
-/// Matrix \[rows, cols\] and three vectors \[cols\], absent ones empty.
+/// Matrix \[rows, cols\] and three vectors \[cols · reuse\], absent ones empty.
 #[derive(Clone)]
 pub(crate) struct NaiveLayer {
     rows: usize,
     cols: usize,
+    reuse: usize,
     /// Matrix, bias, gain, shift.
     pub(crate) parts: [Row; 4],
 }
@@ -365,6 +366,7 @@ impl NaiveLayer {
         Self {
             rows: layer.rows,
             cols: layer.cols,
+            reuse: layer.reuse,
             parts: [
                 matrix,
                 wide(&values.bias),
@@ -384,8 +386,8 @@ impl NaiveLayer {
             .map(|output| {
                 let rows = 0..self.rows.min(input.len());
                 let weight = |row: usize| {
-                    if output < self.cols {
-                        matrix[row * self.cols + output]
+                    if output < self.cols * self.reuse {
+                        self.weight(row, output)
                     } else {
                         0.0
                     }
@@ -394,6 +396,15 @@ impl NaiveLayer {
                 sum + bias.get(output).unwrap_or(&0.0)
             })
             .collect()
+    }
+
+    /// Weight of the plain matrix that an epitome stands for: blocks of columns, each with its rows
+    /// further down.
+    fn weight(&self, row: usize, output: usize) -> f64 {
+        let (block, col) = (output / self.cols, output % self.cols);
+        let down = block * self.rows / self.reuse;
+        let row = (row + self.rows - down) % self.rows;
+        self.parts[0][row * self.cols + col]
     }
 
     fn normed(&self, input: &[f64], width: usize) -> Row {

@@ -2,22 +2,18 @@
 
 use pimento_hardware::ReramPreset;
 
-use crate::{cli::ChipsArgs, error::Error, table};
+use crate::{cli::PresetArgs, commands::presets::show, error::Error, table};
 
 /// Lists the chips, or prints the tables of one.
-pub(crate) fn run(arguments: &ChipsArgs) -> Result<(), Error> {
-    let text = match &arguments.name {
-        Some(name) => ReramPreset::preset_text(name)
-            .ok_or_else(|| Error::Unknown {
-                what: "built-in chip",
-                name: name.clone(),
-                known: format!("`{}`", ReramPreset::preset_names().join("`, `")),
-            })?
-            .to_owned(),
-        None => list(),
-    };
-    table::print(&text);
-    Ok(())
+pub(crate) fn run(arguments: &PresetArgs) -> Result<(), Error> {
+    let names = ReramPreset::preset_names();
+    show(
+        arguments,
+        "built-in chip",
+        &names,
+        ReramPreset::preset_text,
+        list,
+    )
 }
 
 fn list() -> String {

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::{
     chip::ChipRecord,
-    cli::CostArgs,
+    cli::{CostArgs, CostCommand},
+    commands::{compare, system},
     error::Error,
     explanation::Explained,
     picture,
@@ -47,26 +48,32 @@ struct UnderLoad {
     lifetime_years: Option<f64>,
 }
 
-/// Prices a design.
+/// Prices a design, a memory system, or systems side by side.
 pub(crate) fn run(arguments: &CostArgs) -> Result<(), Error> {
-    let design = PricedDesign::open(arguments)?;
+    match (&arguments.command, &arguments.system, &arguments.design) {
+        (Some(CostCommand::Compare(arguments)), ..) => compare::run(arguments),
+        (None, Some(system), _) => system::run(system, arguments),
+        (None, None, Some(file)) => price(file, arguments),
+        (None, None, None) => unreachable!("the command line asks for a design or a system"),
+    }
+}
+
+fn price(file: &Path, arguments: &CostArgs) -> Result<(), Error> {
+    let design = PricedDesign::open(file, arguments)?;
     let under_load = arguments
         .rate
         .map(|rate| UnderLoad::new(&design.cost, rate));
     let path = arguments.explain.as_deref();
-    let explained = path.map(|path| Explained::new(path, &design)).transpose()?;
-    if let Some(file) = &arguments.svg {
-        let name = arguments.design.file_stem().unwrap_or_default();
+    let explained = path
+        .map(|path| Explained::of_design(path, &design))
+        .transpose()?;
+    if let Some(svg) = &arguments.svg {
+        let name = file.file_stem().unwrap_or_default();
         let drawing = picture::draw(&design, &name.to_string_lossy());
-        write_whole(file, |file| file.write_all(drawing.as_bytes()))?;
+        write_whole(svg, |svg| svg.write_all(drawing.as_bytes()))?;
     }
     table::print(&if arguments.json {
-        json(
-            &arguments.design,
-            &design,
-            under_load.as_ref(),
-            explained.as_ref(),
-        )?
+        json(file, &design, under_load.as_ref(), explained.as_ref())?
     } else if let Some(explained) = explained {
         explained.render()
     } else {

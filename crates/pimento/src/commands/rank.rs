@@ -35,6 +35,9 @@ struct Ranking {
     alone: Vec<Vec<Training>>,
     /// Seconds of one training from scratch, mean; absent if all had been done before.
     seconds_alone: Option<f64>,
+    /// Kendall τ between the log losses of trainings with the first half of the seeds and with the
+    /// others: no score can agree much better with either. Absent for one seed.
+    agreement: Option<Interval>,
     rows: Vec<Row>,
 }
 
@@ -114,8 +117,9 @@ fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Res
     }
     let ranking = Ranking {
         networks,
-        alone,
         seconds_alone,
+        agreement: agreement(&alone, prepared.config.file.seed),
+        alone,
         rows,
     };
     prepared.run.write_json(FILE, &ranking)?;
@@ -211,6 +215,16 @@ pub(crate) fn mean_log_loss(trainings: &[Training]) -> f64 {
     losses.sum::<f64>() / trainings.len() as f64
 }
 
+/// How far trainings with different seeds agree about the networks.
+fn agreement(alone: &[Vec<Training>], seed: u64) -> Option<Interval> {
+    let halves = |trainings: &Vec<Training>| {
+        let (first, second) = trainings.split_at(trainings.len() / 2);
+        (!first.is_empty()).then(|| (mean_log_loss(first), mean_log_loss(second)))
+    };
+    let pairs: Vec<(f64, f64)> = alone.iter().map(halves).collect::<Option<_>>()?;
+    Some(bootstrap(&pairs, kendall_tau, seed))
+}
+
 fn text(sampler: PathSampler) -> &'static str {
     match sampler {
         PathSampler::SinglePath => "single-path",
@@ -240,12 +254,6 @@ fn render(ranking: &Ranking, truth: &[f64]) -> String {
         "ms/network",
         "share of training",
     ];
-    let interval = |interval: Interval| {
-        format!(
-            "{:.2} [{:.2}, {:.2}]",
-            interval.value, interval.low, interval.high
-        )
-    };
     let rows = ranking.rows.iter().map(|row| {
         let share = ranking.seconds_alone.map_or_else(
             || "–".to_owned(),
@@ -254,8 +262,8 @@ fn render(ranking: &Ranking, truth: &[f64]) -> String {
         vec![
             text(row.sampler).to_owned(),
             head_name(&row.head).to_owned(),
-            interval(row.kendall_tau),
-            interval(row.spearman_rho),
+            row.kendall_tau.text(),
+            row.spearman_rho.text(),
             format!("{:.4}", row.regret_at_1),
             format!("{:.4}", row.regret_at_5),
             format!("{:.1}", 1e3 * row.seconds_per_network),
@@ -266,8 +274,14 @@ fn render(ranking: &Ranking, truth: &[f64]) -> String {
     sorted.sort_unstable_by(f64::total_cmp);
     let places = [0, sorted.len() / 2, sorted.len() - 1];
     let [best, median, worst] = places.map(|place| log_loss(sorted[place]));
+    let agreement = ranking.agreement.map_or_else(String::new, |agreement| {
+        format!(
+            "\ntrainings with different seeds agree with each other by τ = {}",
+            agreement.text()
+        )
+    });
     format!(
-        "{}\n{} networks trained from scratch: log loss {best} (best), {median} (median), {worst} (worst)",
+        "{}\n{} networks trained from scratch: log loss {best} (best), {median} (median), {worst} (worst){agreement}",
         table::table(&header, rows),
         truth.len()
     )

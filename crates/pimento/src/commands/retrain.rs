@@ -73,7 +73,7 @@ impl FileDesign {
             return Err(Error::json(path, message));
         }
         let chip = OpenChip::recorded(&design.chip, path)?;
-        let pricing = Pricing::new(chip, design.table_rows);
+        let pricing = Pricing::new(chip, design.table_rows).with_popularity(design.popularity);
         Ok(Self {
             name: path.display().to_string(),
             cost: pricing.summary(&design.network, &design.hardware),

@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     interrupt::Interrupt,
     pareto::{self, DesignRecord, FORMAT, FORMAT_VERSION, Origin, ParetoFile},
-    progress, table,
+    popularity, progress, table,
     verify::{Candidate, Training, Trainings},
 };
 
@@ -35,7 +35,7 @@ fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
         space: &prepared.space,
         supernet: &supernet,
         log,
-        pricing: Pricing::new(prepared.config.chip.clone(), prepared.table_rows()),
+        pricing: pricing(prepared),
         score: prepared.config.file.score.get_ref(),
         analogue: prepared
             .config
@@ -54,6 +54,18 @@ fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
     table::print(&table::front(&file));
     info!(path = %prepared.run.path().join(pareto::FILE).display(), "front written");
     Ok(())
+}
+
+/// What designs cost, which depends on how rows are read only where a memory may have a cache.
+fn pricing(prepared: &Prepared) -> Pricing {
+    let pricing = Pricing::new(prepared.config.chip.clone(), prepared.table_rows());
+    if !prepared.space.has_row_caches() {
+        return pricing;
+    }
+    let popularity = popularity::of_training(prepared.data.log.as_ref());
+    pricing
+        .with_popularity(popularity)
+        .for_space(&prepared.space)
 }
 
 fn evolve(
@@ -235,6 +247,7 @@ fn record(
         macs: design.network.macs(),
         dense_parameters: design.network.dense_parameters(),
         table_rows: problem.pricing.table_rows().to_vec(),
+        popularity: problem.pricing.popularity().to_vec(),
         embedding_bytes: (!design.network.embeddings.is_empty())
             .then(|| embedding_bytes(&design.network, problem.pricing.table_rows())),
         network: design.network.clone(),

@@ -61,6 +61,7 @@ fn sample(space: &Path, seed: u64, input: InputShape, rows: u64) -> Result<(), E
         hardware: design.hardware,
         chip: ChipRecord::default(),
         table_rows,
+        popularity: Vec::new(),
     };
     print_design(space, &file)
 }
@@ -92,6 +93,7 @@ fn import(path: &Path, table_rows: Option<u64>, input: InputShape) -> Result<(),
                 hardware: Hardware::naive(),
                 chip: ChipRecord::default(),
                 table_rows: vec![rows; input.fields],
+                popularity: Vec::new(),
             },
         );
     }

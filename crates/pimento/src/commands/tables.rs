@@ -16,6 +16,7 @@ use crate::{
     },
     error::Error,
     interrupt::Interrupt,
+    rank_statistics::Estimate,
     table,
 };
 
@@ -32,16 +33,9 @@ struct Row {
     /// Mean log loss of the networks in the supernet.
     log_loss: f64,
     /// The same minus that of the first row, by network.
-    supernet: Difference,
+    supernet: Estimate,
     /// The same for networks trained from scratch, where they were.
-    alone: Option<Difference>,
-}
-
-/// A mean with its standard error; no error for one sample.
-#[derive(Debug, Serialize)]
-struct Difference {
-    mean: f64,
-    standard_error: Option<f64>,
+    alone: Option<Estimate>,
 }
 
 /// Scores random networks with every kind of table, and trains them if asked.
@@ -93,10 +87,10 @@ fn measure(
             width: choice.width,
             bytes: embedding_bytes(&variants[index][0], &table_rows),
             log_loss: losses[index].iter().sum::<f64>() / losses[index].len() as f64,
-            supernet: Difference::new(&losses[index], &losses[0]),
+            supernet: difference(&losses[index], &losses[0]),
             alone: alone
                 .as_ref()
-                .map(|alone| Difference::new(&alone[index], &alone[0])),
+                .map(|alone| difference(&alone[index], &alone[0])),
         })
         .collect();
     prepared.run.write_json(FILE, &rows)?;
@@ -153,24 +147,10 @@ fn trained_alone(
     ))
 }
 
-impl Difference {
-    fn new(losses: &[f64], first: &[f64]) -> Self {
-        let differences: Vec<f64> = losses.iter().zip(first).map(|(a, b)| a - b).collect();
-        let count = differences.len() as f64;
-        let mean = differences.iter().sum::<f64>() / count;
-        let squares: f64 = differences.iter().map(|d| (d - mean).powi(2)).sum();
-        Self {
-            mean,
-            standard_error: (count > 1.0).then(|| (squares / (count - 1.0) / count).sqrt()),
-        }
-    }
-
-    fn text(&self) -> String {
-        match self.standard_error {
-            Some(error) => format!("{:+.4} ± {error:.4}", self.mean),
-            None => format!("{:+.4}", self.mean),
-        }
-    }
+/// The mean of what networks lose against those of the first row.
+fn difference(losses: &[f64], first: &[f64]) -> Estimate {
+    let differences: Vec<f64> = losses.iter().zip(first).map(|(a, b)| a - b).collect();
+    Estimate::of(&differences)
 }
 
 fn render(rows: &[Row], networks: usize, seeds: u64) -> String {
@@ -189,8 +169,8 @@ fn render(rows: &[Row], networks: usize, seeds: u64) -> String {
             row.width.to_string(),
             format!("{:.1}", row.bytes as f64 / 1024.0),
             format!("{:.4}", row.log_loss),
-            row.supernet.text(),
-            alone.map_or_else(|| "–".to_owned(), Difference::text),
+            row.supernet.signed_text(),
+            alone.map_or_else(|| "–".to_owned(), Estimate::signed_text),
         ]
     });
     format!(

@@ -99,6 +99,7 @@ impl ReramPreset {
             ("crossbar.cols", f64::from(self.crossbar.cols)),
             ("crossbar.read-ns", self.crossbar.read_ns),
             ("adc.rate-gs", self.adc.rate_gs),
+            ("adc.sharing", f64::from(self.adc.sharing.count())),
             ("shift-add.crossbars", f64::from(self.shift_add.crossbars)),
             (
                 "input-register.crossbars",

@@ -1,0 +1,94 @@
+//! Energy of commands, from supply currents or told directly.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dram::standard::Timing;
+
+/// Energy of a rank's commands, and its standby power.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct DramEnergies {
+    /// Activation and precharge of a row.
+    pub activate_pj: f64,
+    /// Read of a burst.
+    pub read_pj: f64,
+    /// Refresh of all banks.
+    pub refresh_pj: f64,
+    /// With a bank open.
+    pub active_mw: f64,
+    /// With all banks closed.
+    pub idle_mw: f64,
+}
+
+/// What energies come from.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum Energy {
+    /// Supply currents of a device.
+    Currents(Currents),
+    /// Energies of a rank or pseudo channel.
+    Commands(Commands),
+}
+
+/// Supply voltage in V, currents of one device in mA.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Currents {
+    vdd: f64,
+    devices_per_rank: f64,
+    idd0: f64,
+    idd2n: f64,
+    idd3n: f64,
+    idd4r: f64,
+    idd5ab: f64,
+    source: String,
+}
+
+/// The energies themselves.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Commands {
+    activate_pj: f64,
+    read_pj: f64,
+    refresh_pj: f64,
+    active_mw: f64,
+    idle_mw: f64,
+    source: String,
+}
+
+impl Energy {
+    pub(super) fn source(&self) -> &str {
+        match self {
+            Self::Currents(currents) => &currents.source,
+            Self::Commands(commands) => &commands.source,
+        }
+    }
+
+    /// Energies; from currents as DRAMsim3 computes them (`InitPowerParams`).
+    pub(super) fn energies(&self, timing: &Timing) -> DramEnergies {
+        match self {
+            Self::Currents(currents) => currents.energies(timing),
+            Self::Commands(commands) => DramEnergies {
+                activate_pj: commands.activate_pj,
+                read_pj: commands.read_pj,
+                refresh_pj: commands.refresh_pj,
+                active_mw: commands.active_mw,
+                idle_mw: commands.idle_mw,
+            },
+        }
+    }
+}
+
+impl Currents {
+    fn energies(&self, timing: &Timing) -> DramEnergies {
+        let supply = self.vdd * self.devices_per_rank;
+        let charge = self.idd0 * timing.rc - self.idd3n * timing.ras - self.idd2n * timing.rp;
+        let clock_ns = timing.clock_ns;
+        DramEnergies {
+            activate_pj: supply * charge * clock_ns,
+            read_pj: supply * (self.idd4r - self.idd3n) * timing.burst * clock_ns,
+            refresh_pj: supply * (self.idd5ab - self.idd3n) * timing.rfc * clock_ns,
+            active_mw: supply * self.idd3n,
+            idle_mw: supply * self.idd2n,
+        }
+    }
+}

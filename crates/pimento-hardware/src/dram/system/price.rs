@@ -1,0 +1,364 @@
+//! The price of a batch of gathers on a memory system.
+
+use serde::Serialize;
+
+use crate::{
+    component::Component,
+    cost::ComponentCost,
+    design::PimLevel,
+    dram::{
+        system::{
+            MemorySystem, Tier, Units,
+            banks::Served,
+            placement::{Placement, result_bytes},
+            tier::TierTime,
+        },
+        workload::Gathers,
+    },
+    explanation::Explanation,
+    ledger::{Books, Charges, Ledger, Sums, Total, times, unit},
+};
+
+/// What a batch of gathers costs on a memory system.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SystemCost {
+    /// Samples of the batch.
+    pub batch: u16,
+    /// Look-ups of the batch.
+    pub lookups: f64,
+    /// From the first command to the last sum.
+    pub latency_ns: f64,
+    /// Until the next batch can begin.
+    pub interval_ns: f64,
+    /// Samples per second, batch after batch.
+    pub samples_per_s: f64,
+    /// Energy of the batch, standby included.
+    pub energy_pj: f64,
+    /// Power, batch after batch.
+    pub power_mw: f64,
+    /// Standby and refresh of the memories.
+    pub standby_mw: f64,
+    /// Area of processing units.
+    pub area_um2: f64,
+    /// Share by which the tables exceed the capacity; 0 where they fit.
+    pub violation: f64,
+    /// Share of the look-ups that the cache before the memories serves.
+    pub cache_share: f64,
+    /// Share of the others that the first memory serves.
+    pub hot_share: f64,
+    /// What the batch waits for most.
+    pub bottleneck: &'static str,
+    /// The memories.
+    pub tiers: Vec<TierCost>,
+    /// Energy and area by component.
+    pub components: Vec<ComponentCost>,
+}
+
+/// The figures of a batch of gathers that a search asks for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SystemSummary {
+    /// From the first command to the last sum.
+    pub latency_ns: f64,
+    /// Until the next batch can begin.
+    pub interval_ns: f64,
+    /// Energy of the batch, standby included.
+    pub energy_pj: f64,
+    /// Area of processing units.
+    pub area_um2: f64,
+    /// Share by which the tables exceed the capacity; 0 where they fit.
+    pub violation: f64,
+}
+
+/// A memory's share.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TierCost {
+    /// Its name.
+    pub name: String,
+    /// Bytes in store.
+    pub stored_bytes: f64,
+    /// Times and counts.
+    pub time: TierTime,
+}
+
+/// Times of a batch.
+struct Priced<'a> {
+    placement: Placement<'a>,
+    times: Vec<TierTime>,
+    latency_ns: f64,
+    interval_ns: f64,
+    link_ns: f64,
+    cache_ns: f64,
+    violation: f64,
+}
+
+impl MemorySystem {
+    /// The cost of gathering a batch. Pure; some microseconds for a system with one memory.
+    pub fn cost(&self, gathers: &Gathers) -> SystemCost {
+        let mut books = Books::<Sums>::default();
+        let priced = self.price(gathers, &mut books);
+        let energy_pj = books.energy_pj.total();
+        let components = books.components();
+        let stored = priced.placement.stored_bytes.iter();
+        let tiers = self.tiers.iter().zip(&priced.times).zip(stored);
+        SystemCost {
+            batch: self.batch,
+            lookups: f64::from(self.batch) * gathers.lookups(),
+            latency_ns: priced.latency_ns,
+            interval_ns: priced.interval_ns,
+            samples_per_s: f64::from(self.batch) * 1e9 / priced.interval_ns,
+            energy_pj,
+            power_mw: energy_pj / priced.interval_ns,
+            standby_mw: self.tiers.iter().map(standby_mw).sum(),
+            area_um2: books.area_um2.total(),
+            violation: priced.violation,
+            cache_share: priced.placement.cache_share,
+            hot_share: priced.placement.hot_share,
+            bottleneck: priced.bottleneck(),
+            tiers: tiers
+                .map(|((tier, time), stored_bytes)| TierCost {
+                    name: tier.name.clone(),
+                    stored_bytes: *stored_bytes,
+                    time: *time,
+                })
+                .collect(),
+            components,
+        }
+    }
+
+    /// Latency, interval, energy, area and violation of a gather, without breakdown.
+    pub fn summary(&self, gathers: &Gathers) -> SystemSummary {
+        let mut books = Books::<Total>::default();
+        let priced = self.price(gathers, &mut books);
+        SystemSummary {
+            latency_ns: priced.latency_ns,
+            interval_ns: priced.interval_ns,
+            energy_pj: books.energy_pj.total(),
+            area_um2: books.area_um2.total(),
+            violation: priced.violation,
+        }
+    }
+
+    /// Every charge of energy and area.
+    pub fn explain(&self, gathers: &Gathers) -> Explanation {
+        let mut books = Books::<Charges>::default();
+        self.price(gathers, &mut books);
+        Explanation {
+            energy_pj: books.energy_pj.charges,
+            area_um2: books.area_um2.charges,
+            power_mw: Vec::new(),
+        }
+    }
+
+    fn price<'a, L: Ledger>(&self, gathers: &'a Gathers, books: &mut Books<L>) -> Priced<'a> {
+        let Served {
+            placement,
+            times: tier_times,
+            busy_ns,
+            violation,
+        } = match &self.banks {
+            Some(banks) => banks.serve(self, gathers),
+            None => self.serve(gathers),
+        };
+        let link_bytes = self.link_bytes(gathers, &tier_times);
+        let (launch_ns, link_ns) = match &self.link {
+            Some(link) => (link.launch_ns, link_bytes / link.gb_per_s),
+            None => (0.0, 0.0),
+        };
+        let longest = |of: fn(&TierTime) -> f64| tier_times.iter().map(of).fold(0.0, f64::max);
+        let merge_ns = longest(|time| time.merge_ns);
+        let cache_ns = self
+            .cache
+            .as_ref()
+            .map_or(0.0, |cache| placement.cached_bits / 8.0 / cache.gb_per_s);
+        let busy_ns = busy_ns.max(cache_ns);
+        // Banks tell the start of every look-up.
+        let tiers = self.tiers.iter().filter(|_| self.banks.is_none());
+        let first_ns = tiers.map(first_ns).fold(0.0, f64::max);
+        let latency_ns = launch_ns + first_ns + busy_ns + merge_ns + link_ns;
+        let interval_ns = if self.barrier {
+            latency_ns
+        } else {
+            busy_ns.max(merge_ns).max(link_ns)
+        };
+        let priced = Priced {
+            violation,
+            times: tier_times,
+            latency_ns,
+            interval_ns,
+            link_ns,
+            cache_ns,
+            placement,
+        };
+        self.charge(&priced, link_bytes, books);
+        priced
+    }
+
+    /// Bytes that the link carries in a batch.
+    fn link_bytes(&self, gathers: &Gathers, times: &[TierTime]) -> f64 {
+        match &self.link {
+            Some(link) if link.partial => {
+                times.iter().map(|time| time.crossing_bits).sum::<f64>() / 8.0
+            }
+            _ => result_bytes(f64::from(self.batch), &gathers.tables),
+        }
+    }
+
+    /// A batch in memories whose controllers choose what they read next.
+    fn serve<'a>(&self, gathers: &'a Gathers) -> Served<'a> {
+        let placement = Placement::new(self, gathers);
+        let pairs = self.tiers.iter().zip(&placement.loads);
+        let times: Vec<TierTime> = pairs
+            .map(|(tier, load)| TierTime::new(tier, load))
+            .collect();
+        let stored = placement.stored_bytes.iter().zip(&self.tiers);
+        let over = stored.map(|(bytes, tier)| (bytes / tier.capacity_bytes() - 1.0).max(0.0));
+        Served {
+            violation: over.fold(0.0, f64::max),
+            busy_ns: times.iter().map(TierTime::busy_ns).fold(0.0, f64::max),
+            times,
+            placement,
+        }
+    }
+
+    fn charge<L: Ledger>(&self, priced: &Priced<'_>, link_bytes: f64, books: &mut Books<L>) {
+        let energy = &mut books.energy_pj;
+        for (index, (tier, time)) in self.tiers.iter().zip(&priced.times).enumerate() {
+            energy.begin(Some(index));
+            books.area_um2.begin(Some(index));
+            charge_commands(tier, time, energy);
+            charge_standby(tier, priced.interval_ns, energy);
+            let (Some(units), true) = (&tier.units, tier.gather != PimLevel::Host) else {
+                continue;
+            };
+            let area = units.area_um2.unwrap_or(tier.standard.units.area_um2);
+            books.area_um2.charge(
+                Component::PimUnits,
+                unit("units.area-um2", area),
+                &[
+                    times("channels", f64::from(tier.channels)),
+                    times("units", tier.units_per_channel()),
+                ],
+            );
+        }
+        energy.begin(None);
+        if let Some(cache) = &self.cache {
+            energy.charge(
+                Component::Cache,
+                unit("cache.pj-per-bit", cache.pj_per_bit),
+                &[times("bits of hits", priced.placement.cached_bits)],
+            );
+        }
+        if let Some(link) = &self.link {
+            energy.charge(
+                Component::Link,
+                unit("link.pj-per-bit", link.pj_per_bit),
+                &[times("bits of sums", 8.0 * link_bytes)],
+            );
+        }
+    }
+}
+
+/// Time from the first command to the first data, through the tree of adders.
+fn first_ns(tier: &Tier) -> f64 {
+    let timing = &tier.standard.timing;
+    let tree = |units: &Units| f64::from(units.tree_stages) * units.stage_ns;
+    let tree_ns = tier.units.as_ref().map_or(0.0, tree);
+    (timing.rcd + timing.cl + timing.burst) * timing.clock_ns + tree_ns
+}
+
+fn charge_commands(tier: &Tier, time: &TierTime, ledger: &mut impl Ledger) {
+    let (standard, energies) = (&tier.standard, tier.standard.energies());
+    let lock_step = tier.units.as_ref().is_some_and(|units| units.lock_step);
+    let rows_at_once = if lock_step {
+        standard.banks() / standard.ranks()
+    } else {
+        1.0
+    };
+    ledger.charge(
+        Component::DramActivate,
+        unit("energy.activate-pj", energies.activate_pj),
+        &[
+            times("rows", time.activations),
+            times("banks at once", rows_at_once),
+        ],
+    );
+    let read = unit("energy.read-pj", energies.read_pj);
+    let near = standard.data_path.near_bank_share;
+    let sums = time.rank_bits / standard.burst_bits();
+    match tier.gather {
+        PimLevel::Host | PimLevel::Rank => {
+            ledger.charge(Component::DramRead, read, &[times("bursts", time.reads)]);
+        }
+        // What stops near the banks does not pay the global data path; sums do.
+        PimLevel::BankGroup | PimLevel::Bank => {
+            let reads = times("bursts", time.reads);
+            ledger.charge(
+                Component::DramRead,
+                read,
+                &[reads, times("near-bank-share", near)],
+            );
+            let rest = times("1 - near-bank-share", 1.0 - near);
+            ledger.charge(
+                Component::DramRead,
+                read,
+                &[times("bursts of sums", sums), rest],
+            );
+        }
+    }
+    ledger.charge(
+        Component::DramIo,
+        unit("data-path.io-pj-per-bit", standard.data_path.io_pj_per_bit),
+        &[times("bits over the channel", time.crossing_bits)],
+    );
+    ledger.charge(
+        Component::PimUnits,
+        unit("units.pj-per-bit", standard.units.pj_per_bit),
+        &[times("bits", time.unit_bits)],
+    );
+}
+
+fn charge_standby(tier: &Tier, time_ns: f64, ledger: &mut impl Ledger) {
+    let (standard, energies) = (&tier.standard, tier.standard.energies());
+    let channels = times("channels", f64::from(tier.channels));
+    let ranks = times("ranks", standard.ranks());
+    let refreshes = time_ns / (standard.timing.refi * standard.timing.clock_ns);
+    ledger.charge(
+        Component::DramRefresh,
+        unit("energy.refresh-pj", energies.refresh_pj),
+        &[channels, ranks, times("refreshes", refreshes)],
+    );
+    ledger.charge(
+        Component::DramBackground,
+        unit("energy.active-mw", energies.active_mw),
+        &[channels, ranks, times("ns", time_ns)],
+    );
+}
+
+/// Standby with open rows, and refresh.
+fn standby_mw(tier: &Tier) -> f64 {
+    let (standard, energies) = (&tier.standard, tier.standard.energies());
+    let refresh_mw = energies.refresh_pj / (standard.timing.refi * standard.timing.clock_ns);
+    f64::from(tier.channels) * standard.ranks() * (energies.active_mw + refresh_mw)
+}
+
+impl Priced<'_> {
+    /// What the batch waits for most.
+    fn bottleneck(&self) -> &'static str {
+        let mut longest = ("link", self.link_ns);
+        let mut ask = |name: &'static str, time_ns: f64| {
+            if time_ns > longest.1 {
+                longest = (name, time_ns);
+            }
+        };
+        ask("cache", self.cache_ns);
+        for time in &self.times {
+            ask(time.channel.bottleneck().name(), time.reading_ns);
+            ask("commands", time.command_ns);
+            ask("adding", time.adding_ns);
+            ask("transfer", time.transfer_ns);
+            ask("fetch", time.fetch_ns);
+            ask("merge", time.merge_ns);
+        }
+        longest.0
+    }
+}

@@ -1,0 +1,113 @@
+//! The way of sums: from the units that have a part of one to whoever asked for it.
+
+use crate::{
+    design::PimLevel,
+    dram::system::{Layout, Tier, Units},
+};
+
+/// Sums of rows that a memory is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Sums {
+    /// How many, in a batch.
+    pub(super) count: f64,
+    /// Rows of each.
+    pub(super) rows: f64,
+    /// Bytes of the result.
+    pub(super) bytes: f64,
+    /// Values added up and multiplied.
+    pub(super) values: f64,
+}
+
+/// What the sums of a batch cross on their way.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct WayOfSums {
+    /// Partial sums to merge.
+    pub(super) partial: f64,
+    /// Bytes over the data paths of ranks, from units below them.
+    pub(super) rank_bytes: f64,
+    /// Bytes over the channels.
+    pub(super) crossing_bytes: f64,
+}
+
+impl WayOfSums {
+    /// Rows lie at random, so a sum has parts in as many units as they touch.
+    pub(super) fn new(tier: &Tier, table: &Units, sums: &[Sums]) -> Self {
+        let channels = f64::from(tier.channels);
+        let units = channels * tier.units_per_channel();
+        let mut way = Self::default();
+        for sums in sums {
+            let (partial, parts, crossing) = match tier.layout {
+                // Each unit has its slice of the sum, or all of it.
+                Layout::Ranks | Layout::Tables => (0.0, 1.0, 1.0),
+                Layout::Bank | Layout::Banks => {
+                    let parts = touched(units, sums.rows);
+                    let crossing = if table.tree_stages > 0 {
+                        1.0
+                    } else if table.merges_below_channel {
+                        touched(channels * f64::from(tier.modules), sums.rows)
+                    } else {
+                        parts
+                    };
+                    (parts, parts, crossing)
+                }
+            };
+            way.partial += sums.count * partial;
+            way.crossing_bytes += sums.count * sums.bytes * crossing;
+            if matches!(tier.gather, PimLevel::BankGroup | PimLevel::Bank) {
+                way.rank_bytes += sums.count * sums.bytes * parts;
+            }
+        }
+        way
+    }
+}
+
+/// Units that `rows` rows placed at random touch.
+fn touched(units: f64, rows: f64) -> f64 {
+    units * (1.0 - (1.0 - 1.0 / units).powf(rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dram::MemorySystem;
+
+    /// A million rows touch every unit: parts of sums of `trim-g`'s 32, `recnmp`'s 32, `fafnir`'s 32 and
+    /// `upmem`'s 2560, and what is left of them on ranks and channels, in sums.
+    #[test]
+    fn sums_are_merged_where_the_preset_says() {
+        let check = |name: &str, expected: [f64; 3]| {
+            let system = MemorySystem::preset(name).expect("built in");
+            let tier = &system.tiers[0];
+            let sums = Sums {
+                count: 2.0,
+                rows: 1e6,
+                bytes: 64.0,
+                values: 0.0,
+            };
+            let way = WayOfSums::new(tier, tier.units.as_ref().expect("units"), &[sums]);
+            let found = [
+                way.partial,
+                way.rank_bytes / 64.0,
+                way.crossing_bytes / 64.0,
+            ];
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found - 2.0 * expected).abs() < 1e-6, "{name}: {found}");
+            }
+        };
+        check("trim-g", [32.0, 32.0, 2.0]);
+        check("recnmp", [32.0, 0.0, 16.0]);
+        check("fafnir", [32.0, 0.0, 1.0]);
+        check("tensordimm", [0.0, 0.0, 1.0]);
+        check("upmem", [0.0, 1.0, 1.0]);
+        check("heam", [32.0, 32.0, 32.0]);
+    }
+
+    /// TRiM (MICRO 2021), by summaries: parts of a sum of 20 rows in 8, 16, 32 and 64 units.
+    #[test]
+    fn rows_touch_units() {
+        let parts = [8.0, 16.0, 32.0, 64.0].map(|units| touched(units, 20.0));
+        for (found, expected) in parts.iter().zip([7.45, 11.6, 15.0, 17.3]) {
+            assert!((found - expected).abs() < 0.06, "{found}");
+        }
+    }
+}

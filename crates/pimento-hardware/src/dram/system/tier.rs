@@ -1,0 +1,384 @@
+//! The time in which one memory of a system serves its share of a batch.
+
+use serde::Serialize;
+
+use crate::{
+    design::PimLevel,
+    dram::{
+        cache::CachePolicy,
+        channel::{Busiest, ChannelReads, ChannelTime},
+        counts::{Accesses, StreamReads, TableReads},
+        locality::log_time_where_zero,
+        system::{
+            Layout, Tier,
+            sums::{Sums, WayOfSums},
+        },
+    },
+};
+
+/// What a memory is asked for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TierLoad<'a> {
+    pub(super) reads: Vec<TableReads<'a>>,
+    pub(super) sums: Vec<Sums>,
+    /// Bytes of rows that every unit fetches into its buffer before a batch.
+    pub(super) fetched_bytes: f64,
+    /// Bytes that units get from one another.
+    pub(super) remote_bytes: f64,
+}
+
+impl TierLoad<'_> {
+    /// What is left where stored sums stand for this share of the rows.
+    fn without(&self, share: f64) -> Self {
+        let mut left = self.clone();
+        for table in &mut left.reads {
+            table.lookups *= 1.0 - share;
+        }
+        for sums in &mut left.sums {
+            sums.rows *= 1.0 - share;
+            sums.values *= 1.0 - share;
+        }
+        left
+    }
+}
+
+/// Times of a batch in one memory, and what it did meanwhile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct TierTime {
+    /// Reading rows in the banks.
+    pub reading_ns: f64,
+    /// Commands of look-ups to units.
+    pub command_ns: f64,
+    /// Adding up in the busiest unit.
+    pub adding_ns: f64,
+    /// Sums and remote rows over the channels.
+    pub transfer_ns: f64,
+    /// Fetching small tables into units.
+    pub fetch_ns: f64,
+    /// Merging partial sums one by one.
+    pub merge_ns: f64,
+    /// Whether nothing is read while sums are transferred and small tables fetched.
+    pub transfers_apart: bool,
+    /// Look-ups, caches included.
+    pub lookups: f64,
+    /// Look-ups that a unit's cache or a stored sum serves.
+    pub cached: f64,
+    /// Rows opened.
+    pub activations: f64,
+    /// Bursts read.
+    pub reads: f64,
+    /// Bits over the channels.
+    pub crossing_bits: f64,
+    /// Bits of sums and remote rows over the data paths of ranks.
+    pub rank_bits: f64,
+    /// Bits that units read and add up.
+    pub unit_bits: f64,
+    /// Load of the busiest unit, or channel, over the mean one's.
+    pub imbalance: f64,
+    /// Bounds of the busiest channel's reading, in clock cycles.
+    pub channel: ChannelTime,
+}
+
+impl TierTime {
+    /// Time until the memory is free for the next batch: reading, and what it cannot do meanwhile.
+    pub fn busy_ns(&self) -> f64 {
+        let reading = self.reading_ns.max(self.command_ns).max(self.adding_ns);
+        let transfer = self.transfer_ns.max(self.fetch_ns);
+        if self.transfers_apart {
+            reading + transfer
+        } else {
+            reading.max(transfer)
+        }
+    }
+
+    /// The times of a batch with the load.
+    pub(super) fn new(tier: &Tier, load: &TierLoad<'_>) -> Self {
+        let lookups: f64 = load.reads.iter().map(|table| table.lookups).sum();
+        if lookups <= 0.0 {
+            return Self::default();
+        }
+        let reused = tier.units.as_ref().map_or(0.0, |units| units.reused_sums);
+        let load = &load.without(reused);
+        let missed = misses(tier, &load.reads);
+        let reads = missed.as_deref().unwrap_or(&load.reads);
+        let served: f64 = reads.iter().map(|table| table.lookups).sum();
+        let stream = stream(tier, reads);
+        let mut time = Self {
+            lookups,
+            cached: lookups - served,
+            activations: stream.activations,
+            reads: stream.reads,
+            ..Self::default()
+        };
+        time.read(tier, &stream, load);
+        if tier.gather == PimLevel::Host {
+            time.crossing_bits = time.reads * tier.standard.burst_bits();
+        } else {
+            time.units(tier, load);
+        }
+        time
+    }
+
+    /// Reading: bounds of the channel, or of the processor at each bank.
+    fn read(&mut self, tier: &Tier, stream: &StreamReads, load: &TierLoad<'_>) {
+        let (channels, ranks) = (f64::from(tier.channels), tier.standard.ranks());
+        let clock_ns = tier.standard.timing.clock_ns;
+        let units = tier.units_per_channel();
+        let of = |units: f64| match tier.layout {
+            // Every look-up occupies all ranks alike.
+            Layout::Ranks => 1.0,
+            Layout::Bank | Layout::Banks => stream.imbalance.of(units),
+            Layout::Tables => uneven_tables(&load.reads, f64::from(tier.slices), units),
+        };
+        let on_host = tier.gather == PimLevel::Host;
+        self.imbalance = of(channels * if on_host { 1.0 } else { units });
+        let share = if on_host { self.imbalance } else { 1.0 } / channels;
+        let window = match tier.gather {
+            PimLevel::Host => tier.controller.window(&tier.standard),
+            // Units work on queues of their own.
+            PimLevel::Rank | PimLevel::BankGroup | PimLevel::Bank => f64::INFINITY,
+        };
+        let reads = ChannelReads {
+            activations: stream.activations * share,
+            reads: stream.reads * share,
+            window,
+        };
+        let busiest = if on_host {
+            Busiest::default()
+        } else {
+            Busiest {
+                rank: of(channels * ranks),
+                unit: self.imbalance,
+            }
+        };
+        self.channel = ChannelTime::uneven(&tier.standard, tier.gather, &reads, busiest);
+        self.reading_ns = self.channel.total * clock_ns;
+        self.read_by_units(tier, load, stream.activations, busiest);
+        let commands = self.lookups / channels * of(channels);
+        let each = tier
+            .units
+            .as_ref()
+            .map_or(0.0, |table| table.command_cycles);
+        self.command_ns = commands * each * clock_ns;
+    }
+
+    /// Reading where banks work in lock-step or processors have an access of their own.
+    fn read_by_units(
+        &mut self,
+        tier: &Tier,
+        load: &TierLoad<'_>,
+        activations: f64,
+        busiest: Busiest,
+    ) {
+        let Some(table) = &tier.units else { return };
+        let (channels, standard) = (f64::from(tier.channels), &tier.standard);
+        if table.lock_step {
+            // All banks of a rank open the row that one of them wants.
+            let rows = activations / channels / standard.ranks() * busiest.rank;
+            let occupied = standard.bank_cycles(self.reads / activations);
+            let cycles = rows * occupied * standard.refresh_factor();
+            self.reading_ns = cycles * standard.timing.clock_ns;
+        }
+        if let Some(access) = &table.access {
+            let bytes = load
+                .reads
+                .iter()
+                .map(|table| table.lookups * table.row_bytes);
+            let starts = self.lookups * f64::from(tier.slices);
+            let accesses = starts * access.setup_ns + bytes.sum::<f64>() / access.bytes_per_ns;
+            self.reading_ns = accesses / (channels * tier.units_per_channel()) * self.imbalance;
+        }
+    }
+
+    /// What units do beside reading.
+    fn units(&mut self, tier: &Tier, load: &TierLoad<'_>) {
+        let Some(table) = &tier.units else { return };
+        self.transfers_apart = table.transfers_apart;
+        let channels = f64::from(tier.channels);
+        let units = channels * tier.units_per_channel();
+        let (standard, way) = (&tier.standard, WayOfSums::new(tier, table, &load.sums));
+        let clock_ns = standard.timing.clock_ns;
+        let burst_ns = standard.timing.burst.max(standard.timing.ccd_s) * clock_ns;
+        self.crossing_bits = 8.0 * (way.crossing_bytes + load.remote_bytes);
+        self.rank_bits = 8.0 * (way.rank_bytes + load.remote_bytes);
+        let buses = f64::from(standard.organisation.data_buses);
+        let per_path = (self.crossing_bits / buses).max(self.rank_bits / standard.ranks());
+        self.transfer_ns = per_path / channels / standard.burst_bits() * burst_ns;
+        self.merge_ns = way.partial * table.merge_cycles * clock_ns;
+        let values: f64 = load.sums.iter().map(|sums| sums.values).sum();
+        let adding_ns = if let Some(values_per_ns) = table.values_per_ns {
+            values / values_per_ns
+        } else {
+            let bursts = load.reads.iter();
+            let bursts = bursts.map(|table| table.lookups * standard.bursts(table.row_bytes));
+            bursts.sum::<f64>() * burst_ns
+        };
+        // A unit adds up what its cache serves, too.
+        let busiest = match tier.layout {
+            Layout::Bank | Layout::Banks if table.cache_bytes > 0.0 => {
+                stream(tier, &load.reads).imbalance.of(units)
+            }
+            Layout::Bank | Layout::Banks | Layout::Ranks | Layout::Tables => self.imbalance,
+        };
+        self.adding_ns = adding_ns / units * busiest;
+        self.unit_bits = load
+            .reads
+            .iter()
+            .map(|table| 8.0 * table.lookups * table.row_bytes)
+            .sum();
+        self.fetch(tier, load.fetched_bytes);
+    }
+
+    /// Every unit reads its copy of the small tables, row after row.
+    fn fetch(&mut self, tier: &Tier, bytes: f64) {
+        if bytes <= 0.0 {
+            return;
+        }
+        let (timing, organisation) = (&tier.standard.timing, &tier.standard.organisation);
+        let bursts = tier.standard.bursts(bytes);
+        let rows = (bytes / f64::from(organisation.page_bytes)).ceil();
+        let units = tier.units_per_channel();
+        let activation = rows * units * timing.rrd_s.max(timing.faw / 4.0) / tier.standard.ranks();
+        let cycles = activation.max(bursts * timing.ccd_l);
+        self.fetch_ns = cycles * tier.standard.refresh_factor() * timing.clock_ns;
+        let all = units * f64::from(tier.channels);
+        self.activations += all * rows;
+        self.reads += all * bursts;
+    }
+}
+
+/// Load of the busiest of `units` units over the mean one's, where each has whole tables, or slices of
+/// tables, that are dealt out evenly.
+fn uneven_tables(reads: &[TableReads<'_>], slices: f64, units: f64) -> f64 {
+    let lookups = || reads.iter().map(|table| table.lookups);
+    let largest = lookups().fold(0.0, f64::max) / lookups().sum::<f64>() / slices;
+    let pieces = reads.len() as f64 * slices;
+    let share = largest.max((pieces / units).ceil() / pieces);
+    (units * share).clamp(1.0, units)
+}
+
+/// The reads of a memory.
+fn stream(tier: &Tier, reads: &[TableReads<'_>]) -> StreamReads {
+    let channels = f64::from(tier.channels);
+    let spread = match tier.layout {
+        Layout::Bank | Layout::Banks => 1.0,
+        Layout::Ranks => channels * tier.standard.ranks(),
+        Layout::Tables => f64::from(tier.slices),
+    };
+    if spread == 1.0 {
+        let mut stream = StreamReads::new(
+            &tier.standard,
+            channels,
+            tier.controller,
+            tier.merging,
+            reads,
+        );
+        if tier.layout == Layout::Banks {
+            stream.activations = stream.reads;
+        }
+        return stream;
+    }
+    // A slice of each row in every rank, or in several units.
+    let sliced: Vec<TableReads<'_>> = reads
+        .iter()
+        .map(|table| TableReads {
+            row_bytes: table.row_bytes / spread,
+            ..*table
+        })
+        .collect();
+    let mut stream = StreamReads::new(
+        &tier.standard,
+        channels,
+        tier.controller,
+        tier.merging,
+        &sliced,
+    );
+    stream.activations *= spread;
+    stream.reads *= spread;
+    stream
+}
+
+/// What is left to read behind the caches of units and, evenly spread, the rows that every unit has.
+/// Nothing where there are neither.
+fn misses<'a>(tier: &Tier, reads: &[TableReads<'a>]) -> Option<Vec<TableReads<'a>>> {
+    let units = tier.units.as_ref()?;
+    if units.cache_bytes > 0.0 {
+        let bytes = units.cache_bytes * tier.units_per_channel() * f64::from(tier.channels);
+        return Some(cached(reads, CachePolicy::Lru, bytes));
+    }
+    // Behind a cache no row is hot any more.
+    let missed = |table: &TableReads<'_>| matches!(table.accesses, Accesses::Missed(_));
+    if units.copied_share <= 0.0 || reads.iter().all(missed) {
+        return None;
+    }
+    let log_time = hot_share_at(reads, units.copied_share);
+    let mut left = Vec::with_capacity(2 * reads.len());
+    for (table, log_time) in reads.iter().zip(log_time) {
+        let cold = table.locality.cold(log_time).0;
+        left.push(TableReads {
+            lookups: table.lookups * cold,
+            accesses: Accesses::Cold(log_time),
+            ..*table
+        });
+        left.push(TableReads {
+            lookups: table.lookups * (1.0 - cold),
+            // Copies are read in turn, each its share.
+            accesses: Accesses::Missed(1.0),
+            ..*table
+        });
+    }
+    Some(left)
+}
+
+/// What a shared cache of so many bytes misses.
+pub(super) fn cached<'a>(
+    reads: &[TableReads<'a>],
+    policy: CachePolicy,
+    bytes: f64,
+) -> Vec<TableReads<'a>> {
+    let traffic = traffic(reads);
+    let content = |log_time: f64| -> f64 {
+        let tables = reads.iter().zip(&traffic);
+        tables
+            .map(|(table, traffic)| {
+                let rows = table.locality.residents(policy, log_time + traffic);
+                rows * table.row_bytes
+            })
+            .sum()
+    };
+    let log_time = log_time_where_zero(|log_time| content(log_time) / bytes - 1.0);
+    let misses = |(table, traffic): (&TableReads<'a>, &f64)| {
+        let share = 1.0 - table.locality.hits(policy, log_time + traffic);
+        TableReads {
+            lookups: table.lookups * share,
+            accesses: Accesses::Missed(share),
+            ..*table
+        }
+    };
+    reads.iter().zip(&traffic).map(misses).collect()
+}
+
+/// Where rows are hot that take this share of all accesses together: for each table, the logarithm of
+/// the accesses to it among which a hot row is asked for once.
+fn hot_share_at(reads: &[TableReads<'_>], share: f64) -> Vec<f64> {
+    let all: f64 = reads.iter().map(|table| table.lookups).sum();
+    let traffic = traffic(reads);
+    let hot = |log_time: f64| -> f64 {
+        let tables = reads.iter().zip(&traffic);
+        let hits = |(table, traffic): (&TableReads<'_>, &f64)| {
+            table.lookups / all * table.locality.hits(CachePolicy::Static, log_time + traffic)
+        };
+        tables.map(hits).sum()
+    };
+    let log_time = log_time_where_zero(|log_time| hot(log_time) / share - 1.0);
+    traffic.iter().map(|traffic| log_time + traffic).collect()
+}
+
+/// Logarithm of each table's share of all accesses.
+fn traffic(reads: &[TableReads<'_>]) -> Vec<f64> {
+    let all: f64 = reads.iter().map(|table| table.lookups).sum();
+    reads
+        .iter()
+        .map(|table| (table.lookups / all).max(f64::MIN_POSITIVE).ln())
+        .collect()
+}
