@@ -126,11 +126,12 @@ impl TraceMode {
 
     fn push(&self, channels: &mut [Vec<Address>], burst: &Burst) {
         let geometry = &self.geometry;
-        let rank = burst.rank % geometry.ranks;
-        let group = rank * geometry.groups + burst.group % geometry.groups;
-        let bank = group * geometry.banks + burst.bank % geometry.banks;
-        let (row, column) = (burst.row % geometry.rows, burst.column % geometry.columns);
-        let channel = (burst.channel % geometry.channels) as usize;
+        let rank = wrapped(burst.rank, geometry.ranks);
+        let group = rank * geometry.groups + wrapped(burst.group, geometry.groups);
+        let bank = group * geometry.banks + wrapped(burst.bank, geometry.banks);
+        let row = wrapped(burst.row, geometry.rows);
+        let column = wrapped(burst.column, geometry.columns);
+        let channel = wrapped(burst.channel, geometry.channels) as usize;
         channels[channel].push(Address::new(bank, row, column));
     }
 
@@ -162,4 +163,10 @@ impl TraceMode {
         };
         (service, device)
     }
+}
+
+/// A field that wraps at its size; few have to be divided for it.
+#[inline]
+fn wrapped(field: u64, size: u64) -> u64 {
+    if field < size { field } else { field % size }
 }

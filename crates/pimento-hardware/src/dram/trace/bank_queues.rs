@@ -153,10 +153,16 @@ impl<'a> BankQueues<'a> {
         if bank.queued == DEPTH {
             self.movable &= !bank.waiting;
         }
+        let is_first = bank.queued == 1;
         self.queued += 1;
-        self.wish(number);
-        let ready = self.wishes.ready_of(self.device, number);
-        self.ready = self.ready.min(first(&ready).max(now + 1));
+        let row = request.address.row();
+        let is_hit = || self.device.open_row(number) == Some(row);
+        // The youngest request changes nothing where an older one needs the same.
+        if is_first || (is_hit() && !self.wishes.has(number, READ)) {
+            self.wish(number);
+            let ready = self.wishes.ready_of(self.device, number);
+            self.ready = self.ready.min(first(&ready).max(now + 1));
+        }
     }
 
     /// Finds out what a bank wants: nothing while its rank waits for a refresh.

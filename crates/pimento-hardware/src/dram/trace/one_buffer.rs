@@ -138,9 +138,18 @@ impl<'a> OneBuffer<'a> {
             self.counts.merged += 1;
             return true;
         }
-        self.banks[address.bank()].buffered |= self.buffer.insert(Request::new(address, now));
-        self.wish(address.bank());
-        self.plan(now + 1);
+        let bank = address.bank();
+        self.banks[bank].buffered |= self.buffer.insert(Request::new(address, now));
+        // The youngest request changes nothing where an older one needs the same.
+        let needed = match self.device.open_row(bank) {
+            Some(row) if row == address.row() => READ,
+            Some(_) => PRECHARGE,
+            None => ACTIVATE,
+        };
+        if !self.wishes.has(bank, needed) {
+            self.wish(bank);
+            self.plan(now + 1);
+        }
         true
     }
 

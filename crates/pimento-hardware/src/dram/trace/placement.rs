@@ -139,8 +139,13 @@ fn hashed(geometry: &Geometry, lookup: &Lookup, count: u64, seed: u64) -> Burst 
     let key = (u64::from(lookup.table) << 40).wrapping_add(lookup.row);
     let mut hash = splitmix64(key.wrapping_add(seed));
     let mut field = |size: u64| {
-        let value = hash % size;
-        hash /= size;
+        let value;
+        // Most sizes are powers of two, of which to divide by takes a shift.
+        (hash, value) = if size.is_power_of_two() {
+            (hash >> size.trailing_zeros(), hash & (size - 1))
+        } else {
+            (hash / size, hash % size)
+        };
         value
     };
     Burst {

@@ -108,6 +108,14 @@ impl RefreshClock {
     #[inline]
     pub(super) fn advance(&mut self, now: u64) -> bool {
         let is_due = now >= self.next;
+        if is_due {
+            self.catch_up(now);
+        }
+        is_due
+    }
+
+    /// Notes all refreshes due by `now`.
+    fn catch_up(&mut self, now: u64) {
         while now >= self.next {
             if self.is_staggered {
                 self.due.push_back(self.next_rank);
@@ -117,7 +125,6 @@ impl RefreshClock {
             }
             self.next += self.interval.unwrap_or(u64::MAX);
         }
-        is_due
     }
 
     /// The rank to refresh next.

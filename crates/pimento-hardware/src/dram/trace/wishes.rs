@@ -53,6 +53,12 @@ impl Wishes {
         self.ranks[rank] = earliest(&self.groups[first..first + self.groups_per_rank]);
     }
 
+    /// Whether a bank wants a command, now or later.
+    #[inline]
+    pub(super) fn has(&self, bank: usize, command: usize) -> bool {
+        self.banks[bank][command] != NEVER
+    }
+
     /// When the first bank has what it wants of each command; the buses aside.
     #[inline]
     pub(super) fn ready(&self, device: &Device) -> Times {
