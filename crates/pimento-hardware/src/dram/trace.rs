@@ -15,6 +15,7 @@ mod rank;
 mod report;
 mod stream;
 mod timing;
+mod turn;
 mod wishes;
 
 pub use log::{TraceError, TraceTable, parse_trace};

@@ -161,7 +161,7 @@ impl<'a> BankQueues<'a> {
         if is_first || (is_hit() && !self.wishes.has(number, READ)) {
             self.wish(number);
             let ready = self.wishes.ready_of(self.device, number);
-            self.ready = self.ready.min(first(&ready).max(now + 1));
+            self.ready = self.ready.min(first_of(&ready).max(now + 1));
         }
     }
 
@@ -207,6 +207,7 @@ impl<'a> BankQueues<'a> {
         };
         if first.is_some()
             && self.device.timing.separate_column_bus
+            && first_of(&self.wishes.ready(self.device)) <= now
             && let Some(bank) = self.pick(now)
         {
             self.issue_of(bank, now, first);
@@ -242,9 +243,8 @@ impl<'a> BankQueues<'a> {
     /// The next bank in turn that has a command.
     fn pick(&mut self, now: u64) -> Option<usize> {
         let next = self.turn + 1;
-        let mut turns = [next..self.banks.len(), 0..next].into_iter();
-        let due = ([true; 3], now);
-        let found = turns.find_map(|banks| self.wishes.find(self.device, banks, due, |_| true));
+        let find = |banks| self.wishes.find(self.device, banks, now);
+        let found = find(next..self.banks.len()).or_else(|| find(0..next));
         self.turn = found.unwrap_or(self.turn);
         found
     }
@@ -289,7 +289,7 @@ impl<'a> BankQueues<'a> {
 
     /// When the next command may come.
     fn next_command(&self) -> u64 {
-        let own = first(&self.wishes.ready(self.device));
+        let own = first_of(&self.wishes.ready(self.device));
         let Some(rank) = self.refresh.rank() else {
             return own;
         };
@@ -307,6 +307,6 @@ impl<'a> BankQueues<'a> {
 
 /// The first of three times.
 #[inline]
-fn first(times: &Times) -> u64 {
+fn first_of(times: &Times) -> u64 {
     times[0].min(times[1]).min(times[2])
 }

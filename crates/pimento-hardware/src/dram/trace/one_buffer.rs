@@ -14,6 +14,7 @@ use crate::dram::trace::{
     buffer::{Buffer, places},
     device::{ACTIVATE, Command, Device, PRECHARGE, READ},
     stream::{Address, RefreshClock, Request, ServiceCounts},
+    turn::Turn,
     wishes::{NEVER, Wishes},
 };
 
@@ -45,10 +46,10 @@ struct Bank {
     buffered: u32,
     /// The request that the row was opened for, until it is read.
     active: Option<Request>,
-    /// The place of the oldest request for the open row.
-    hit: usize,
-    /// The place of the oldest request for another row.
-    miss: usize,
+    /// The first request to read, if there is one for the open row.
+    hit: Turn,
+    /// The first request for another row, if there is one.
+    miss: Turn,
 }
 
 /// What comes next on each command bus, and when.
@@ -171,21 +172,21 @@ impl<'a> OneBuffer<'a> {
         let bank = &mut self.banks[number];
         let own = self.device.bank_times(number);
         let mut from = [NEVER; 3];
-        if bank.active.is_some() {
+        if let Some(request) = &bank.active {
+            bank.hit = Turn::active(request);
             from[READ] = own[READ];
         } else if self.refresh.rank().is_none() {
             let row = self.device.open_row(number);
             let close = if row.is_some() { PRECHARGE } else { ACTIVATE };
-            let (mut hit, mut miss) = (NEVER, NEVER);
+            (bank.hit, bank.miss) = (Turn::LAST, Turn::LAST);
             for place in places(bank.buffered) {
                 let request = self.buffer.get(place);
+                let turn = Turn::buffered(request, place);
                 if Some(request.address.row()) == row {
-                    if request.arrival < hit {
-                        (hit, bank.hit) = (request.arrival, place);
-                        from[READ] = own[READ];
-                    }
-                } else if request.arrival < miss {
-                    (miss, bank.miss) = (request.arrival, place);
+                    bank.hit = bank.hit.min(turn);
+                    from[READ] = own[READ];
+                } else {
+                    bank.miss = bank.miss.min(turn);
                     from[close] = own[close];
                 }
             }
@@ -224,58 +225,41 @@ impl<'a> OneBuffer<'a> {
     /// Reads for the oldest request that is ready, an active one before all others, unless it waits
     /// for a row command.
     fn issue_read(&mut self, now: u64) {
-        let (mut first, mut found) = ((true, NEVER), 0);
+        let mut first = Turn::LAST;
         let due = ([false, true, false], now);
-        let banks = 0..self.banks.len();
-        self.wishes.find(self.device, banks, due, |number| {
-            let bank = &self.banks[number];
-            let request = bank.active.as_ref().unwrap_or(self.buffer.get(bank.hit));
-            let key = (bank.active.is_none(), request.arrival);
-            if key < first {
-                (first, found) = (key, number);
-            }
-            false
+        self.wishes.each_due(self.device, due, |bank| {
+            first = first.min(self.banks[bank].hit);
         });
-        let (is_buffered, arrival) = first;
-        if is_buffered && self.is_row_first(arrival, now) {
+        if !first.is_active() && self.is_row_first(first, now) {
             return;
         }
-        let bank = &mut self.banks[found];
-        let request = if let Some(request) = bank.active.take() {
+        let bank = first.bank();
+        let request = if let Some(request) = self.banks[bank].active.take() {
             self.active -= 1;
             request
         } else {
-            let place = bank.hit;
-            self.remove(place)
+            self.remove(first.place())
         };
         self.read(&request, now);
-        self.wish(found);
+        self.wish(bank);
         self.plan(now);
     }
 
     /// Whether a row command keeps a single bus from a read: that for an older request does.
-    fn is_row_first(&self, arrival: u64, now: u64) -> bool {
+    fn is_row_first(&self, read: Turn, now: u64) -> bool {
         let is_shared = !self.device.timing.separate_column_bus;
-        is_shared
-            && self.plans.row <= now
-            && self.buffer.get(self.oldest_miss(now)).arrival < arrival
+        is_shared && self.plans.row <= now && self.oldest_miss(now) < read
     }
 
-    /// The place of the oldest request whose bank may be opened or closed for it.
-    fn oldest_miss(&self, now: u64) -> usize {
+    /// The oldest request whose bank may be opened or closed for it.
+    fn oldest_miss(&self, now: u64) -> Turn {
         let may_activate = self.second_half.is_none() && whole(self.device, now) == now;
         let due = ([may_activate, false, true], now);
-        let (mut oldest, mut found) = (NEVER, 0);
-        let banks = 0..self.banks.len();
-        self.wishes.find(self.device, banks, due, |bank| {
-            let place = self.banks[bank].miss;
-            let arrival = self.buffer.get(place).arrival;
-            if arrival < oldest {
-                (oldest, found) = (arrival, place);
-            }
-            false
+        let mut oldest = Turn::LAST;
+        self.wishes.each_due(self.device, due, |bank| {
+            oldest = oldest.min(self.banks[bank].miss);
         });
-        found
+        oldest
     }
 
     fn issue_row(&mut self, now: u64) {
@@ -300,7 +284,7 @@ impl<'a> OneBuffer<'a> {
 
     /// Opens or closes a bank.
     fn issue_buffered(&mut self, now: u64) {
-        let place = self.oldest_miss(now);
+        let place = self.oldest_miss(now).place();
         let request = self.buffer.get_mut(place);
         request.is_started = true;
         let (bank, row) = (request.address.bank(), request.address.row());

@@ -39,13 +39,16 @@ impl Wishes {
     }
 
     /// A bank wants each command `from` then on, as far as it alone decides.
+    #[inline]
     pub(super) fn set(&mut self, device: &Device, bank: usize, from: Times) {
         self.banks[bank] = from;
         let (group, rank) = (device.group_of(bank), device.rank_of(bank));
         let first = group * self.banks_per_group;
         let banks = earliest(&self.banks[first..first + self.banks_per_group]);
         let times = later(&banks, &device.group_times(group));
-        if times == self.groups[group] {
+        // Time by time: as a whole they would be read back before they are written.
+        let old = &self.groups[group];
+        if (0..3).all(|kind| times[kind] == old[kind]) {
             return;
         }
         self.groups[group] = times;
@@ -77,32 +80,24 @@ impl Wishes {
         later(&self.banks[bank], &shared)
     }
 
-    /// The first of `banks` that may have one of these commands by `now`, and that `is_taken`.
+    /// The first of `banks` that may have a command by `now`.
     #[inline]
-    pub(super) fn find(
-        &self,
-        device: &Device,
-        banks: Range<usize>,
-        (commands, now): ([bool; 3], u64),
-        mut is_taken: impl FnMut(usize) -> bool,
-    ) -> Option<usize> {
+    pub(super) fn find(&self, device: &Device, banks: Range<usize>, now: u64) -> Option<usize> {
         if banks.is_empty() {
             return None;
         }
         let (first, last) = (banks.start, banks.end - 1);
-        let groups = device.group_of(first)..device.group_of(last) + 1;
         for rank in device.rank_of(first)..=device.rank_of(last) {
-            let limits = limits(commands, &device.rank_times(rank), now);
+            let limits = limits([true; 3], &device.rank_times(rank), now);
             if !is_due(&self.ranks[rank], &limits) {
                 continue;
             }
-            let offset = rank * self.groups_per_rank;
-            let all = &self.groups[offset..offset + self.groups_per_rank];
-            for (group, times) in (offset..).zip(all) {
-                if is_due(times, &limits) && groups.contains(&group) {
-                    let found = self.find_in(device, group, &limits, |bank| {
-                        banks.contains(&bank) && is_taken(bank)
-                    });
+            let from = device.group_of(first).max(rank * self.groups_per_rank);
+            let end = (device.group_of(last) + 1).min((rank + 1) * self.groups_per_rank);
+            for (group, times) in (from..).zip(&self.groups[from..end]) {
+                if is_due(times, &limits) {
+                    let mut due = self.due_of(device, group, &limits);
+                    let found = due.find(|bank| banks.contains(bank));
                     if found.is_some() {
                         return found;
                     }
@@ -112,15 +107,31 @@ impl Wishes {
         None
     }
 
-    /// The first bank of a group that may have a command within these limits, and that `is_taken`.
+    /// Hands over each bank that may have one of these commands by `now`, in order.
     #[inline]
-    fn find_in(
+    pub(super) fn each_due(
         &self,
         device: &Device,
-        group: usize,
-        limits: &Times,
-        mut is_taken: impl FnMut(usize) -> bool,
-    ) -> Option<usize> {
+        (commands, now): ([bool; 3], u64),
+        mut take: impl FnMut(usize),
+    ) {
+        let ranks = self.groups.chunks_exact(self.groups_per_rank);
+        for (rank, (from, groups)) in self.ranks.iter().zip(ranks).enumerate() {
+            let limits = limits(commands, &device.rank_times(rank), now);
+            if !is_due(from, &limits) {
+                continue;
+            }
+            for (group, times) in (rank * self.groups_per_rank..).zip(groups) {
+                if is_due(times, &limits) {
+                    self.due_of(device, group, &limits).for_each(&mut take);
+                }
+            }
+        }
+    }
+
+    /// The banks of a group that may have a command within these limits of its rank.
+    #[inline]
+    fn due_of(&self, device: &Device, group: usize, limits: &Times) -> impl Iterator<Item = usize> {
         let times = device.group_times(group);
         let limits = array::from_fn(|kind| {
             if times[kind] < limits[kind] {
@@ -131,8 +142,8 @@ impl Wishes {
         });
         let first = group * self.banks_per_group;
         let banks = (first..).zip(&self.banks[first..first + self.banks_per_group]);
-        let mut due = banks.filter(|(_, from)| is_due(from, &limits));
-        due.find(|(bank, _)| is_taken(*bank)).map(|(bank, _)| bank)
+        let due = banks.filter(move |(_, from)| is_due(from, &limits));
+        due.map(|(bank, _)| bank)
     }
 }
 
@@ -160,10 +171,19 @@ fn earlier(one: &Times, other: &Times) -> Times {
     array::from_fn(|kind| one[kind].min(other[kind]))
 }
 
+/// The earliest times of all. Groups and ranks mostly have a multiple of four members, whose times do
+/// not wait for each other.
 #[inline]
 fn earliest(all: &[Times]) -> Times {
-    all.iter()
-        .fold([NEVER; 3], |least, times| earlier(&least, times))
+    let (fours, rest) = all.as_chunks();
+    let of_four =
+        |[one, two, three, four]: &[Times; 4]| earlier(&earlier(one, two), &earlier(three, four));
+    let least = rest
+        .iter()
+        .fold([NEVER; 3], |least, times| earlier(&least, times));
+    fours
+        .iter()
+        .fold(least, |least, times| earlier(&least, &of_four(times)))
 }
 
 #[cfg(test)]
@@ -176,8 +196,6 @@ mod tests {
             timing::{Geometry, Timing},
         },
     };
-
-    const ANY: [bool; 3] = [true; 3];
 
     /// DDR4-3200 with two ranks, banks 0 to 3 a group, 0 to 15 a rank; bank 0 was opened at 100, and
     /// banks 1, 4 and 16 want to be.
@@ -207,7 +225,7 @@ mod tests {
     #[test]
     fn banks_are_found_from_their_time_on() {
         let (device, wishes) = wishes();
-        let find = |banks, now| wishes.find(&device, banks, (ANY, now), |_| true);
+        let find = |banks, now| wishes.find(&device, banks, now);
         assert_eq!((find(0..32, 49), find(0..32, 50)), (None, Some(16)));
         assert_eq!((find(0..16, 103), find(0..16, 104)), (None, Some(4)));
         assert_eq!((find(0..4, 107), find(0..4, 108)), (None, Some(1)));
@@ -215,15 +233,24 @@ mod tests {
     }
 
     #[test]
-    fn only_commands_in_question_and_banks_that_are_taken() {
+    fn banks_that_are_due_for_commands_in_question() {
         let (device, wishes) = wishes();
-        let reads = ([false, true, true], 200);
-        assert_eq!(wishes.find(&device, 0..32, reads, |_| true), None);
-        let mut seen = Vec::new();
-        let found = wishes.find(&device, 0..32, (ANY, 200), |bank| {
-            seen.push(bank);
-            bank == 4
-        });
-        assert_eq!((found, seen), (Some(4), vec![1, 4]));
+        let due = |commands, now| {
+            let mut banks = Vec::new();
+            wishes.each_due(&device, (commands, now), |bank| banks.push(bank));
+            banks
+        };
+        assert_eq!(due([false, true, true], 200), []);
+        assert_eq!(due([true, false, false], 107), [4, 16]);
+        assert_eq!(due([true; 3], 200), [1, 4, 16]);
+    }
+
+    #[test]
+    fn the_earliest_of_any_number() {
+        for count in 0..10_u64 {
+            let times: Vec<Times> = (0..count).map(|at| [at + 5, 50 - at, 7]).collect();
+            let least = (0..count).fold([NEVER; 3], |_, last| [5, 50 - last, 7]);
+            assert_eq!(earliest(&times), least);
+        }
     }
 }
