@@ -236,3 +236,40 @@ fn parts_of_sums_cross_the_rank_before_they_are_merged() {
     assert!((groups.transfer_ns / expected_ns - 1.0).abs() < 1e-9);
     assert_eq!(time("trim-r").rank_bits, 0.0);
 }
+
+/// A column of a table is in one processor of UPMEM, whose memory has 64 MB: 16 million rows of 4 bytes.
+#[test]
+fn a_slice_has_to_fit_the_memory_of_its_processor() {
+    let violation = |rows| {
+        let table = EmbeddingTable {
+            rows,
+            width: 32,
+            bits: 32,
+            lookups: 1,
+            storage: TableStorage::Rows,
+        };
+        let uniform = Law {
+            exponent: 0.0,
+            shift: 0.0,
+        };
+        let gathers = Gathers::by_law(&[table], uniform);
+        MemorySystem::preset("upmem")
+            .unwrap()
+            .cost(&gathers)
+            .violation
+    };
+    let fitting = (64 << 20) / 4;
+    assert!(violation(fitting) == 0.0);
+    assert!((violation(2 * fitting) - 1.0).abs() < 1e-9);
+}
+
+/// FleetRec, look-ups of its small model: 2.92 million inferences a second (W. Jiang, PhD thesis, ETH
+/// Zurich, table 9.3).
+#[test]
+fn fleetrec_looks_up_in_one_round() {
+    let model = RankingModel::preset("microrec-small").unwrap();
+    let gathers = Gathers::by_law(&model.tables(32), model.law());
+    let cost = MemorySystem::preset("fleetrec").unwrap().cost(&gathers);
+    let error = cost.samples_per_s / 2.92e6 - 1.0;
+    assert!(error.abs() < 0.05, "{}", cost.samples_per_s);
+}

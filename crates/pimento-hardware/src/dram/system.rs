@@ -17,7 +17,7 @@ pub use traced::{AccessTrace, TraceCheck};
 
 use crate::{
     design::PimLevel,
-    dram::{cache::CachePolicy, counts::Controller, standard::DramStandard},
+    dram::{cache::CachePolicy, counts::Controller, standard::DramStandard, workload::Gathers},
     preset::{Catalogue, PresetError},
 };
 
@@ -325,6 +325,21 @@ impl Tier {
     /// Bytes that it holds.
     pub(crate) fn capacity_bytes(&self) -> f64 {
         f64::from(self.channels) * self.standard.organisation.channel_bytes as f64
+    }
+
+    /// Share by which `bytes` of the tables exceed the capacity, or the largest slice that of a unit
+    /// where units have whole slices; 0 where all fit.
+    fn excess(&self, gathers: &Gathers, bytes: f64) -> f64 {
+        let capacity = self.capacity_bytes();
+        let used = match self.layout {
+            Layout::Tables => {
+                let largest = gathers.largest_table_bytes() / gathers.bytes() * bytes;
+                let units = f64::from(self.channels) * self.units_per_channel();
+                bytes.max(largest / f64::from(self.slices) * units)
+            }
+            Layout::Bank | Layout::Banks | Layout::Ranks => bytes,
+        };
+        (used / capacity - 1.0).max(0.0)
     }
 }
 

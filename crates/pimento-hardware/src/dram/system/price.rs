@@ -211,7 +211,7 @@ impl MemorySystem {
             .map(|(tier, load)| TierTime::new(tier, load))
             .collect();
         let stored = placement.stored_bytes.iter().zip(&self.tiers);
-        let over = stored.map(|(bytes, tier)| (bytes / tier.capacity_bytes() - 1.0).max(0.0));
+        let over = stored.map(|(&bytes, tier)| tier.excess(gathers, bytes));
         Served {
             violation: over.fold(0.0, f64::max),
             busy_ns: times.iter().map(TierTime::busy_ns).fold(0.0, f64::max),

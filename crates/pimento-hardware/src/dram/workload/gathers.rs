@@ -90,8 +90,13 @@ impl Gathers {
 
     /// Bytes in store.
     pub fn bytes(&self) -> f64 {
-        let parts = self.tables.iter().flat_map(|table| &table.parts);
-        parts.map(StoredPart::bytes).sum()
+        self.tables.iter().map(GatherTable::bytes).sum()
+    }
+
+    /// Bytes of the largest table.
+    pub(crate) fn largest_table_bytes(&self) -> f64 {
+        let tables = self.tables.iter().map(GatherTable::bytes);
+        tables.fold(0.0, f64::max)
     }
 
     /// Lookups of a sample.
@@ -101,6 +106,10 @@ impl Gathers {
 }
 
 impl GatherTable {
+    fn bytes(&self) -> f64 {
+        self.parts.iter().map(StoredPart::bytes).sum()
+    }
+
     fn new(table: &EmbeddingTable, popularity: &Popularity) -> Self {
         let stored = table.storage.parts(table.rows, u64::from(table.width));
         let mut parts: Vec<StoredPart> = stored
