@@ -474,7 +474,7 @@ fn a_ranking_has_every_sampler_and_head_and_repeats() {
         one["rows"].as_array().unwrap(),
         other["rows"].as_array().unwrap(),
     );
-    assert_eq!(rows.len(), 6);
+    assert_eq!(rows.len(), 8);
     for (row, other) in rows.iter().zip(others) {
         assert_eq!(row["scores"].as_array().unwrap().len(), 4);
         for figure in ["sampler", "head", "scores", "kendall_tau", "regret_at_1"] {

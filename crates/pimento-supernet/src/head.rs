@@ -17,7 +17,7 @@ use crate::{
     adagrad::Adagrad,
     fused::vectorised,
     lanes::dot,
-    layer::{Layer, LayerKind},
+    layer::{Layer, LayerKind, last_position},
     quantise::quantise_weights,
     schedule::learning_rate,
     supernet::{FORWARD_BATCH, Supernet},
@@ -33,6 +33,9 @@ pub enum HeadFit {
     Sgd(SgdHead),
     /// The minimum of the log loss on the first training samples, pulled towards the shared head.
     Newton(NewtonHead),
+    /// The same over few numbers: a factor of the shared weights for dense features, one of those for
+    /// sparse features, and the bias.
+    Factors(FactorsHead),
 }
 
 /// Settings of [`HeadFit::Sgd`]. The defaults are NASRec's.
@@ -62,6 +65,21 @@ pub struct NewtonHead {
     pub ridge: f64,
 }
 
+/// Settings of [`HeadFit::Factors`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct FactorsHead {
+    /// Training samples.
+    pub samples: NonZero<usize>,
+}
+
+/// Steps of Newton's method for factors, at most.
+const FACTOR_STEPS: u32 = 8;
+
+/// Weight of the squared distance of factors to 1, in units of 1 / what they multiply, root mean
+/// square: little.
+const FACTOR_RIDGE: f64 = 1e-3;
+
 impl Default for HeadFit {
     fn default() -> Self {
         Self::Sgd(SgdHead::default())
@@ -89,6 +107,14 @@ impl Default for NewtonHead {
     }
 }
 
+impl Default for FactorsHead {
+    fn default() -> Self {
+        Self {
+            samples: NonZero::new(4096).expect("not zero"),
+        }
+    }
+}
+
 /// A head: logit = weights · features + bias.
 #[derive(Debug, Clone)]
 pub(crate) struct Head {
@@ -104,6 +130,19 @@ impl Head {
             || {
                 let rows = features.chunks_exact(self.weights.len());
                 rows.map(|row| dot(&self.weights, row) + self.bias)
+                    .collect()
+            },
+        )
+    }
+
+    /// Weights · features of the first `dense` features and of the others, for rows of features.
+    fn parts(&self, features: &[f32], dense: usize) -> Vec<[f32; 2]> {
+        let (of_dense, of_sparse) = self.weights.split_at(dense);
+        vectorised(
+            #[inline(always)]
+            || {
+                let rows = features.chunks_exact(self.weights.len());
+                rows.map(|row| [dot(of_dense, &row[..dense]), dot(of_sparse, &row[dense..])])
                     .collect()
             },
         )
@@ -131,17 +170,62 @@ impl Supernet {
             HeadFit::None => shared,
             HeadFit::Sgd(settings) => self.fit_by_sgd(network, log, layer, shared, settings),
             HeadFit::Newton(settings) => {
-                let samples = settings.samples.get().min(log.len(Split::Train));
-                let rows: Vec<u32> = (0..samples as u32).collect();
                 let (mut features, mut labels) = (Vec::new(), Vec::new());
-                self.visit_features(network, log, Split::Train, &rows, FORWARD_BATCH, |f, l| {
+                self.visit_training(network, log, settings.samples, |f, l| {
                     features.extend_from_slice(f);
                     labels.extend_from_slice(l);
                 });
                 Newton::new(&features, &labels, shared, settings.ridge).run(settings.steps.get())
             }
+            HeadFit::Factors(settings) => {
+                let dense = network.dense_width(last_position(network));
+                self.fit_factors(network, log, shared, dense, settings)
+            }
         };
         head.rounded(layer.weight_bits)
+    }
+
+    /// The head whose first `dense` weights have one factor and whose other weights another.
+    fn fit_factors(
+        &self,
+        network: &Network,
+        log: &dyn ClickLog,
+        mut shared: Head,
+        dense: usize,
+        settings: &FactorsHead,
+    ) -> Head {
+        let (mut sums, mut labels) = (Vec::new(), Vec::new());
+        self.visit_training(network, log, settings.samples, |f, l| {
+            sums.extend(shared.parts(f, dense));
+            labels.extend_from_slice(l);
+        });
+        let ones = Head {
+            weights: vec![1.0; 2],
+            bias: shared.bias,
+        };
+        let fitted =
+            Newton::new(sums.as_flattened(), &labels, ones, FACTOR_RIDGE).run(FACTOR_STEPS);
+        let (of_dense, of_sparse) = shared.weights.split_at_mut(dense);
+        for (weights, factor) in [of_dense, of_sparse].into_iter().zip(&fitted.weights) {
+            for weight in weights {
+                *weight *= factor;
+            }
+        }
+        shared.bias = fitted.bias;
+        shared
+    }
+
+    /// What the head reads of the first training samples, and their labels.
+    fn visit_training(
+        &self,
+        network: &Network,
+        log: &dyn ClickLog,
+        samples: NonZero<usize>,
+        visit: impl FnMut(&[f32], &[f32]),
+    ) {
+        let samples = samples.get().min(log.len(Split::Train));
+        let rows: Vec<u32> = (0..samples as u32).collect();
+        self.visit_features(network, log, Split::Train, &rows, FORWARD_BATCH, visit);
     }
 
     fn fit_by_sgd(

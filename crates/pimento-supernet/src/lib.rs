@@ -32,7 +32,7 @@ pub use analogue::{Analogue, Fidelity};
 pub use checkpoint::{CheckpointError, Identity};
 pub use device::{Device, DeviceError, DeviceKind};
 pub use evaluate::Quality;
-pub use head::{HeadFit, NewtonHead, SgdHead};
+pub use head::{FactorsHead, HeadFit, NewtonHead, SgdHead};
 pub use layer::{BatchNorm, Capacity, Layer, LayerKey, LayerKind, Layout};
 pub use model::Model;
 pub use optimizer::Optimizer;

@@ -11,8 +11,8 @@ use example::{
 use pimento_data::{ClickLog, Split};
 use pimento_space::FieldEmbedding;
 use pimento_supernet::{
-    Capacity, CheckpointError, EmbeddingRows, HeadFit, Identity, NewtonHead, Optimizer, Schedule,
-    SgdHead, Supernet, TrainSettings, Trainer,
+    Capacity, CheckpointError, EmbeddingRows, FactorsHead, HeadFit, Identity, NewtonHead,
+    Optimizer, Schedule, SgdHead, Supernet, TrainSettings, Trainer,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -293,7 +293,12 @@ fn fitting_the_head_helps_and_changes_nothing() {
         ridge: 1e-3,
         ..NewtonHead::default()
     }));
+    let by_factors = score(&HeadFit::Factors(FactorsHead::default()));
     assert!(by_sgd < untouched, "{by_sgd} {untouched}");
+    assert!(
+        by_newton < by_factors && by_factors < untouched,
+        "{by_newton} {by_factors} {untouched}"
+    );
     assert!(by_newton < by_sgd, "{by_newton} {by_sgd}");
     assert!(supernet == before);
 }

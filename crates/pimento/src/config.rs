@@ -366,7 +366,7 @@ impl SearchConfig {
 
     fn check_head(&self) -> Result<(), Error> {
         let (key, value, is_sound) = match &self.file.score.get_ref().head {
-            HeadFit::None => return Ok(()),
+            HeadFit::None | HeadFit::Factors(_) => return Ok(()),
             HeadFit::Sgd(head) if head.epsilon.is_finite() && head.epsilon > 0.0 => {
                 let rate = head.learning_rate;
                 ("learning-rate", rate, rate.is_finite() && rate > 0.0)

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Instant};
 
 use pimento_data::Split;
 use pimento_space::{Network, PathSampler};
-use pimento_supernet::{HeadFit, Model, NewtonHead, SgdHead, Supernet, input_shape};
+use pimento_supernet::{FactorsHead, HeadFit, Model, NewtonHead, SgdHead, Supernet, input_shape};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -205,6 +205,10 @@ fn heads(prepared: &Prepared) -> Vec<HeadFit> {
         HeadFit::Newton(_) => configured.clone(),
         _ => HeadFit::Newton(NewtonHead::default()),
     });
+    heads.push(match configured {
+        HeadFit::Factors(_) => configured.clone(),
+        _ => HeadFit::Factors(FactorsHead::default()),
+    });
     heads
 }
 
@@ -240,6 +244,7 @@ fn head_name(head: &HeadFit) -> &'static str {
         HeadFit::None => "none",
         HeadFit::Sgd(_) => "sgd",
         HeadFit::Newton(_) => "newton",
+        HeadFit::Factors(_) => "factors",
     }
 }
 
