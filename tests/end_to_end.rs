@@ -461,6 +461,7 @@ fn a_ranking_has_every_sampler_and_head_and_repeats() {
         assert!(
             shown.contains("Kendall τ")
                 && shown.contains("4 networks")
+                && shown.contains("without a supernet, by depth")
                 && shown.contains("agree with each other by τ ="),
             "{shown}"
         );

@@ -1,5 +1,7 @@
 //! A decoded network: every shape known, dead blocks and dead operators gone.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::embedding::FieldEmbedding;
@@ -196,6 +198,24 @@ pub enum DenseOperator {
     },
 }
 
+impl DenseOperator {
+    /// Tensors that it reads, with repeats.
+    fn inputs(&self) -> Vec<usize> {
+        match self {
+            Self::FullyConnected { inputs } => inputs.clone(),
+            Self::Flattened {
+                dense_inputs,
+                sparse_inputs,
+            }
+            | Self::DotProduct {
+                dense_inputs,
+                sparse_inputs,
+            } => [dense_inputs.as_slice(), sparse_inputs].concat(),
+            Self::SigmoidGating { left, right } | Self::Sum { left, right } => vec![*left, *right],
+        }
+    }
+}
+
 /// A live sparse operator.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -282,6 +302,20 @@ impl Network {
         self.blocks.last().map_or(0, |block| block.position)
     }
 
+    /// Blocks on the longest way from the inputs to the head.
+    pub fn depth(&self) -> usize {
+        let mut depths = BTreeMap::from([(0, 0)]);
+        for block in &self.blocks {
+            let longest = block
+                .inputs()
+                .into_iter()
+                .map(|tensor| depths[&tensor])
+                .max();
+            depths.insert(block.position, 1 + longest.unwrap_or(0));
+        }
+        depths[&self.last_tensor()]
+    }
+
     /// Width of dense tensor `tensor`; 0 if its operator is dead.
     pub fn dense_width(&self, tensor: usize) -> usize {
         if tensor == 0 {
@@ -308,6 +342,13 @@ impl Network {
 }
 
 impl Block {
+    /// Tensors that its operators read, with repeats.
+    pub fn inputs(&self) -> Vec<usize> {
+        let dense = self.dense.as_ref().map(|node| node.operator.inputs());
+        let sparse = self.sparse.as_ref().map(|node| node.inputs.clone());
+        dense.into_iter().chain(sparse).flatten().collect()
+    }
+
     /// Rows of the sparse output, merger rows included.
     pub fn sparse_rows(&self) -> usize {
         let own = self.sparse.as_ref().map_or(0, |node| node.rows);

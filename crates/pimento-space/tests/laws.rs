@@ -7,8 +7,8 @@ use pimento_hardware::{
     Cost, CostModel, EmbeddingTable, Hardware, MemoryStandard, OpCost, OpKind, PimCostModel,
 };
 use pimento_space::{
-    DenseOperator, Design, FieldEmbedding, Genotype, InputShape, LayerShape, Network, PathSampler,
-    SearchSpace, TableKind, lower,
+    Block, DenseOperator, Design, FieldEmbedding, Genotype, InputShape, LayerShape, Network,
+    PathSampler, SearchSpace, TableKind, lower,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -48,12 +48,26 @@ fn check(space: &SearchSpace, genotype: &Genotype) {
     let text = serde_json::to_string(genotype).unwrap();
     assert_eq!(&serde_json::from_str::<Genotype>(&text).unwrap(), genotype);
     check_tables(space, &design.network);
+    assert_eq!(
+        design.network.depth(),
+        depth_of(&design.network, design.network.last_tensor())
+    );
     let live = design.network.blocks.len();
     let genes = genotype
         .blocks
         .iter()
         .filter(|b| b.dense.is_some() || b.sparse.is_some());
     assert_eq!(live, genes.count());
+}
+
+/// Blocks on the longest way to a tensor, by following each way.
+fn depth_of(network: &Network, tensor: usize) -> usize {
+    let inputs = network.block(tensor).map(Block::inputs);
+    let longest = inputs.map(|inputs| {
+        let ways = inputs.into_iter().collect::<BTreeSet<_>>().into_iter();
+        ways.map(|input| 1 + depth_of(network, input)).max()
+    });
+    longest.flatten().unwrap_or(0)
 }
 
 /// Fields have embeddings that the space offers, and none that saves nothing.

@@ -38,7 +38,16 @@ struct Ranking {
     /// Kendall τ between the log losses of trainings with the first half of the seeds and with the
     /// others: no score can agree much better with either. Absent for one seed.
     agreement: Option<Interval>,
+    /// What ranks without a supernet: it should do worse.
+    controls: Vec<Control>,
     rows: Vec<Row>,
+}
+
+/// A property of networks taken for their score, more being better.
+#[derive(Debug, Serialize)]
+struct Control {
+    property: &'static str,
+    kendall_tau: Interval,
 }
 
 /// One way to train the supernet and one way to score with it.
@@ -116,10 +125,11 @@ fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Res
         }
     }
     let ranking = Ranking {
-        networks,
         seconds_alone,
         agreement: agreement(&alone, prepared.config.file.seed),
+        controls: controls(&networks, &truth, prepared.config.file.seed),
         alone,
+        networks,
         rows,
     };
     prepared.run.write_json(FILE, &ranking)?;
@@ -229,6 +239,22 @@ fn agreement(alone: &[Vec<Training>], seed: u64) -> Option<Interval> {
     Some(bootstrap(&pairs, kendall_tau, seed))
 }
 
+/// How well depth and work alone rank.
+fn controls(networks: &[Network], truth: &[f64], seed: u64) -> Vec<Control> {
+    let control = |property, of: &dyn Fn(&Network) -> f64| {
+        let scores = networks.iter().map(|network| -of(network));
+        let pairs: Vec<(f64, f64)> = scores.zip(truth.iter().copied()).collect();
+        Control {
+            property,
+            kendall_tau: bootstrap(&pairs, kendall_tau, seed),
+        }
+    };
+    vec![
+        control("depth", &|network| network.depth() as f64),
+        control("operations", &|network| network.macs() as f64),
+    ]
+}
+
 fn text(sampler: PathSampler) -> &'static str {
     match sampler {
         PathSampler::SinglePath => "single-path",
@@ -279,6 +305,11 @@ fn render(ranking: &Ranking, truth: &[f64]) -> String {
     sorted.sort_unstable_by(f64::total_cmp);
     let places = [0, sorted.len() / 2, sorted.len() - 1];
     let [best, median, worst] = places.map(|place| log_loss(sorted[place]));
+    let controls = ranking.controls.iter().map(|control| {
+        let (property, tau) = (control.property, control.kendall_tau.text());
+        format!("\nwithout a supernet, by {property}, more being better: τ = {tau}")
+    });
+    let controls: String = controls.collect();
     let agreement = ranking.agreement.map_or_else(String::new, |agreement| {
         format!(
             "\ntrainings with different seeds agree with each other by τ = {}",
@@ -286,7 +317,7 @@ fn render(ranking: &Ranking, truth: &[f64]) -> String {
         )
     });
     format!(
-        "{}\n{} networks trained from scratch: log loss {best} (best), {median} (median), {worst} (worst){agreement}",
+        "{}\n{} networks trained from scratch: log loss {best} (best), {median} (median), {worst} (worst){controls}{agreement}",
         table::table(&header, rows),
         truth.len()
     )
