@@ -237,7 +237,8 @@ mod tests {
     use super::*;
     use crate::workload::TableStorage;
 
-    fn table(rows: u64, width: u16) -> EmbeddingTable {
+    /// A table of so many rows of 32-bit values, looked up once.
+    pub(super) fn table(rows: u64, width: u16) -> EmbeddingTable {
         EmbeddingTable {
             rows,
             width,

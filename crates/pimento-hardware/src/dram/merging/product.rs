@@ -133,17 +133,7 @@ pub(super) fn pairings(tables: &[MergedTable]) -> Vec<Vec<MergedTable>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::TableStorage;
-
-    fn table(rows: u64, width: u16) -> EmbeddingTable {
-        EmbeddingTable {
-            rows,
-            width,
-            bits: 32,
-            lookups: 1,
-            storage: TableStorage::Rows,
-        }
-    }
+    use crate::{dram::merging::tests::table, workload::TableStorage};
 
     /// 100 × 4 and 1000 × 8 values: 100 000 rows of 12.
     #[test]
