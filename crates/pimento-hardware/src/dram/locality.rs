@@ -34,8 +34,13 @@ impl Curve {
     }
 
     fn at(&self, number: f64) -> f64 {
-        self.at_log(number.max(1.0).ln())
+        self.at_log(log_of_count(number))
     }
+}
+
+/// Logarithm of a number of accesses, at least one.
+fn log_of_count(number: f64) -> f64 {
+    if number > 1.0 { number.ln() } else { 0.0 }
 }
 
 /// The locality of a table's accesses, summarised for the closed form.
@@ -134,7 +139,8 @@ impl Locality {
     /// Probability that two reads are of the same row, and share of the hottest row, in a stream where
     /// accesses to one row among `merged` are one read; 1 merges none.
     pub(crate) fn concentration(&self, merged: f64) -> (f64, f64) {
-        (self.collision.at(merged), self.hottest.at(merged))
+        let log = log_of_count(merged);
+        (self.collision.at_log(log), self.hottest.at_log(log))
     }
 
     /// Share of accesses to cold rows, collision probability and hottest row among all accesses, where
@@ -154,6 +160,12 @@ impl Locality {
     pub(crate) fn residents(&self, policy: CachePolicy, log_time: f64) -> f64 {
         self.caches[policy as usize].rows.at_log(log_time)
     }
+}
+
+/// The logarithm, within the range of curves, at which what is in store has a positive value, to a
+/// thousandth of it. It grows like a power of the time, so its logarithm is nearly straight.
+pub(crate) fn log_time_where_equal(of: impl Fn(f64) -> f64, value: f64) -> f64 {
+    log_time_where_zero(|log_time| (of(log_time) / value).max(f64::MIN_POSITIVE).ln())
 }
 
 /// The logarithm, within the range of curves, at which a growing function is zero: by false position

@@ -5,7 +5,7 @@ use crate::{
     dram::{
         cache::CachePolicy,
         counts::{Accesses, TableReads},
-        locality::log_time_where_zero,
+        locality::{log_time_where_equal, log_time_where_zero},
         system::{
             MemorySystem, Subtables, Tier,
             sums::Sums,
@@ -84,7 +84,7 @@ impl<'a> Placement<'a> {
             tables.map(bytes).sum()
         };
         let capacity = fast.capacity_bytes();
-        let full = log_time_where_zero(|log_time| stored(log_time) / capacity - 1.0);
+        let full = log_time_where_equal(stored, capacity);
         let at = |log_time: f64| divide(asked, reads, &offsets, log_time);
         let waits = |log_time: f64| {
             let [hot, cold] = at(log_time);

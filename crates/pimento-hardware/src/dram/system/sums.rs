@@ -33,18 +33,19 @@ impl WayOfSums {
     /// Rows lie at random, so a sum has parts in as many units as they touch.
     pub(super) fn new(tier: &Tier, table: &Units, sums: &[Sums]) -> Self {
         let channels = f64::from(tier.channels);
-        let units = channels * tier.units_per_channel();
+        let units = Places::new(channels * tier.units_per_channel());
+        let modules = Places::new(channels * f64::from(tier.modules));
         let mut way = Self::default();
         for sums in sums {
             let (partial, parts, crossing) = match tier.layout {
                 // Each unit has its slice of the sum, or all of it.
                 Layout::Ranks | Layout::Tables => (0.0, 1.0, 1.0),
                 Layout::Bank | Layout::Banks => {
-                    let parts = touched(units, sums.rows);
+                    let parts = units.touched(sums.rows);
                     let crossing = if table.tree_stages > 0 {
                         1.0
                     } else if table.merges_below_channel {
-                        touched(channels * f64::from(tier.modules), sums.rows)
+                        modules.touched(sums.rows)
                     } else {
                         parts
                     };
@@ -61,9 +62,27 @@ impl WayOfSums {
     }
 }
 
-/// Units that `rows` rows placed at random touch.
-fn touched(units: f64, rows: f64) -> f64 {
-    units * (1.0 - (1.0 - 1.0 / units).powf(rows))
+/// Places among which rows are placed at random.
+#[derive(Debug, Clone, Copy)]
+struct Places {
+    count: f64,
+    /// Logarithm of the probability that a row lies elsewhere than in a given one.
+    elsewhere: f64,
+}
+
+impl Places {
+    fn new(count: f64) -> Self {
+        Self {
+            count,
+            // A single place has every row.
+            elsewhere: (1.0 - 1.0 / count).max(f64::MIN_POSITIVE).ln(),
+        }
+    }
+
+    /// Those that `rows` rows touch.
+    fn touched(self, rows: f64) -> f64 {
+        self.count * (1.0 - (rows * self.elsewhere).exp())
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +124,7 @@ mod tests {
     /// TRiM (MICRO 2021), by summaries: parts of a sum of 20 rows in 8, 16, 32 and 64 units.
     #[test]
     fn rows_touch_units() {
-        let parts = [8.0, 16.0, 32.0, 64.0].map(|units| touched(units, 20.0));
+        let parts = [8.0, 16.0, 32.0, 64.0].map(|units| Places::new(units).touched(20.0));
         for (found, expected) in parts.iter().zip([7.45, 11.6, 15.0, 17.3]) {
             assert!((found - expected).abs() < 0.06, "{found}");
         }

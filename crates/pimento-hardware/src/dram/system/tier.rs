@@ -8,7 +8,7 @@ use crate::{
         cache::CachePolicy,
         channel::{Busiest, ChannelReads, ChannelTime},
         counts::{Accesses, StreamReads, TableReads},
-        locality::log_time_where_zero,
+        locality::{log_time_where_equal, log_time_where_zero},
         system::{
             Layout, Tier,
             sums::{Sums, WayOfSums},
@@ -98,7 +98,8 @@ impl TierTime {
             return Self::default();
         }
         let reused = tier.units.as_ref().map_or(0.0, |units| units.reused_sums);
-        let load = &load.without(reused);
+        let left = (reused > 0.0).then(|| load.without(reused));
+        let load = left.as_ref().unwrap_or(load);
         let missed = misses(tier, &load.reads);
         let reads = missed.as_deref().unwrap_or(&load.reads);
         let served: f64 = reads.iter().map(|table| table.lookups).sum();
@@ -346,7 +347,7 @@ pub(super) fn cached<'a>(
             })
             .sum()
     };
-    let log_time = log_time_where_zero(|log_time| content(log_time) / bytes - 1.0);
+    let log_time = log_time_where_equal(content, bytes);
     let misses = |(table, traffic): (&TableReads<'a>, &f64)| {
         let share = 1.0 - table.locality.hits(policy, log_time + traffic);
         TableReads {
