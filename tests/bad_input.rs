@@ -51,6 +51,18 @@ fn mistakes_in_a_search_file() {
         "`score.head.learning-rate` is 0",
     );
     check(
+        "steps = 2 }",
+        "steps = 2 }\ntune = { epsilon = 0.0 }",
+        17,
+        "`score.tune.epsilon` is 0",
+    );
+    check(
+        "steps = 2 }",
+        "steps = 2 }\ntune = { steps = 0 }",
+        17,
+        "nonzero",
+    );
+    check(
         "\"sgd\"",
         "\"magic\"",
         16,

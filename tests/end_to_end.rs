@@ -461,7 +461,7 @@ fn a_ranking_has_every_sampler_and_head_and_repeats() {
         assert!(
             shown.contains("Kendall τ")
                 && shown.contains("4 networks")
-                && shown.contains("without a supernet, by depth")
+                && shown.contains("without a supernet, by greater depth")
                 && shown.contains("agree with each other by τ ="),
             "{shown}"
         );
@@ -485,6 +485,54 @@ fn a_ranking_has_every_sampler_and_head_and_repeats() {
         assert!((-1.0..=1.0).contains(&tau));
         assert!(row["regret_at_5"] == 0.0);
     }
+}
+
+#[test]
+fn tuned_networks_are_ranked_and_searched() {
+    let bench = Bench::new();
+    let rank = |folder: &str, threads: &str| -> Value {
+        let shown = bench.succeed(&[
+            "rank",
+            "search.toml",
+            "--run",
+            folder,
+            "--threads",
+            threads,
+            "--networks",
+            "3",
+            "--methods",
+            "none,tuned",
+        ]);
+        assert!(
+            shown.contains("tuned") && shown.contains("by trainings as short as the tuning"),
+            "{shown}"
+        );
+        serde_json::from_str(&bench.read(&format!("{folder}/rank.json"))).unwrap()
+    };
+    let (one, other) = (rank("a", "1"), rank("b", "2"));
+    let rows = one["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[1]["tune"]["steps"], 400);
+    assert_ne!(rows[0]["scores"], rows[1]["scores"]);
+    for number in 0..2 {
+        assert_eq!(rows[number]["scores"], other["rows"][number]["scores"]);
+    }
+
+    let tuned = SMALL_SEARCH.replace(
+        "head = { method = \"sgd\", steps = 2 }",
+        "head = { method = \"none\" }\ntune = { steps = 4 }",
+    );
+    bench.write("tuned.toml", &tuned);
+    let shared = tuned.replace("tune = { steps = 4 }", "");
+    bench.write("shared.toml", &shared);
+    let search = |name: &str, threads: &str| -> Value {
+        let (file, folder) = (format!("{name}.toml"), format!("{name}-{threads}"));
+        bench.succeed(&["search", &file, "--run", &folder, "--threads", threads]);
+        serde_json::from_str(&bench.read(&format!("{folder}/pareto.json"))).unwrap()
+    };
+    let (one, other) = (search("tuned", "1"), search("tuned", "2"));
+    assert_eq!(one, other);
+    assert_ne!(one["designs"], search("shared", "2")["designs"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use pimento_data::SyntheticSettings;
 use pimento_evolution::SearchSettings;
-use pimento_supernet::{HeadFit, NewtonHead, TrainSettings};
+use pimento_supernet::{HeadFit, NewtonHead, TrainSettings, Tuning};
 
 /// What each crate may use of ours.
 const ARROWS: [(&str, &[&str]); 6] = [
@@ -179,6 +179,7 @@ fn the_documents_name_every_key_of_the_settings() {
         toml::Table::try_from(TrainSettings::default()).unwrap(),
         toml::Table::try_from(HeadFit::default()).unwrap(),
         toml::Table::try_from(HeadFit::Newton(NewtonHead::default())).unwrap(),
+        toml::Table::try_from(Tuning::default()).unwrap(),
         toml::Table::try_from(SearchSettings::default()).unwrap(),
         toml::Table::try_from(SyntheticSettings::default()).unwrap(),
     ];

@@ -1,6 +1,7 @@
 //! Shared weights trained with burn; quality of any network in the space.
 //!
-//! [`Supernet`] holds the weights, [`Trainer`] fits them, [`Supernet::evaluate`] scores a network.
+//! [`Supernet`] holds the weights, [`Trainer`] fits them, [`Supernet::tuned`] fits those of one
+//! network further, [`Supernet::evaluate`] scores it.
 
 mod adagrad;
 mod analogue;
@@ -26,6 +27,7 @@ mod schedule;
 mod supernet;
 mod towers;
 mod train;
+mod tune;
 mod weights;
 
 pub use analogue::{Analogue, Fidelity};
@@ -40,4 +42,5 @@ pub use ranges::{LearnedRange, Operand, Site};
 pub use schedule::Schedule;
 pub use supernet::{Supernet, input_shape};
 pub use train::{EmbeddingRows, StepReport, TrainSettings, Trainer};
+pub use tune::Tuning;
 pub use weights::LayerValues;

@@ -12,7 +12,7 @@ use pimento_data::{ClickLog, Split};
 use pimento_space::FieldEmbedding;
 use pimento_supernet::{
     Capacity, CheckpointError, EmbeddingRows, FactorsHead, HeadFit, Identity, NewtonHead,
-    Optimizer, Schedule, SgdHead, Supernet, TrainSettings, Trainer,
+    Optimizer, Schedule, SgdHead, Supernet, TrainSettings, Trainer, Tuning,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -300,6 +300,31 @@ fn fitting_the_head_helps_and_changes_nothing() {
         "{by_newton} {by_factors} {untouched}"
     );
     assert!(by_newton < by_sgd, "{by_newton} {by_sgd}");
+    assert!(supernet == before);
+}
+
+#[test]
+fn a_tuned_subnet_is_the_network_alone_tuned_and_better() {
+    let log = SmallLog::new(2000);
+    let supernet = train(fresh(&log), &log, 0, 30);
+    let before = supernet.clone();
+    let mut rng = ChaCha8Rng::seed_from_u64(12);
+    let tuning = Tuning {
+        steps: 40.try_into().unwrap(),
+        ..Tuning::default()
+    };
+    for _ in 0..4 {
+        let network = random_network(true, &[8, 32], &mut rng);
+        let tuned = supernet.tuned(&network, &log, &tuning);
+        assert!(tuned == supernet.extract(&network).tuned(&network, &log, &tuning));
+        let score = |supernet: &Supernet| {
+            supernet
+                .evaluate(&network, &log, Split::Train, 2000, &HeadFit::None)
+                .log_loss
+        };
+        let (shared, tuned) = (score(&supernet), score(&tuned));
+        assert!(tuned < shared, "{tuned} {shared}");
+    }
     assert!(supernet == before);
 }
 

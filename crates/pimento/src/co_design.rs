@@ -149,21 +149,21 @@ impl CoDesign<'_> {
     }
 
     fn score(&self, network: &Network, chip: Option<ChipDesign>) -> Quality {
-        let (network, exam) = (
-            self.supernet.subnet(network),
-            Exam {
-                log: self.log,
-                split: Split::Validation,
-                samples: self.score.validation_samples,
-                head: &self.score.head,
-            },
-        );
+        let network = self.supernet.subnet(network);
+        let exam = Exam {
+            log: self.log,
+            split: Split::Validation,
+            samples: self.score.validation_samples,
+            head: &self.score.head,
+        };
+        let tuned = self.score.tuned(self.supernet, &network, self.log);
+        let supernet = tuned.as_ref().unwrap_or(self.supernet);
         match (&self.analogue, chip) {
             (Some((conditions, seed)), Some(chip)) => {
-                let qualities = conditions.qualities(self.supernet, &network, chip, exam, *seed);
+                let qualities = conditions.qualities(supernet, &network, chip, exam, *seed);
                 analogue::mean(&qualities)
             }
-            _ => exam.quality(self.supernet, &network),
+            _ => exam.quality(supernet, &network),
         }
     }
 }

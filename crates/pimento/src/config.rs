@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pimento_data::SyntheticSettings;
+use pimento_data::{ClickLog, SyntheticSettings};
 use pimento_evolution::SearchSettings;
 use pimento_hardware::CellPreset;
-use pimento_space::PathSampler;
-use pimento_supernet::{HeadFit, TrainSettings};
+use pimento_space::{Network, PathSampler};
+use pimento_supernet::{HeadFit, Supernet, TrainSettings, Tuning};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -106,6 +106,8 @@ pub(crate) struct SupernetSection {
 pub(crate) struct ScoreSection {
     /// How the head is fitted to a network.
     pub(crate) head: HeadFit,
+    /// How all weights of a network are tuned to it before; without it, they are as shared.
+    pub(crate) tune: Option<Tuning>,
     /// Validation samples that a network is scored on, at most.
     pub(crate) validation_samples: usize,
     /// The cells that networks are scored on; without it, there is no hardware in a score.
@@ -222,9 +224,23 @@ impl Default for ScoreSection {
     fn default() -> Self {
         Self {
             head: HeadFit::default(),
+            tune: None,
             validation_samples: 1_000_000,
             analogue: None,
         }
+    }
+}
+
+impl ScoreSection {
+    /// The subnet tuned to itself, if networks are.
+    pub(crate) fn tuned(
+        &self,
+        supernet: &Supernet,
+        network: &Network,
+        log: &dyn ClickLog,
+    ) -> Option<Supernet> {
+        let tune = |tuning| supernet.tuned(network, log, tuning);
+        self.tune.as_ref().map(tune)
     }
 }
 
@@ -335,6 +351,7 @@ impl SearchConfig {
             return Err(self.error("`validation-samples` is 0, expected at least 1", span));
         }
         self.check_head()?;
+        self.check_tuning()?;
         self.analogue()?;
         let settings = &self.file.search;
         settings
@@ -382,6 +399,23 @@ impl SearchConfig {
         }
         let message = format!("`score.head.{key}` is {value}, expected a positive number");
         Err(self.about(&message))
+    }
+
+    fn check_tuning(&self) -> Result<(), Error> {
+        let Some(tuning) = &self.file.score.get_ref().tune else {
+            return Ok(());
+        };
+        let positive = [
+            ("learning-rate", tuning.learning_rate),
+            ("epsilon", tuning.epsilon),
+        ];
+        for (key, value) in positive {
+            if !(value.is_finite() && value > 0.0) {
+                let message = format!("`score.tune.{key}` is {value}, expected a positive number");
+                return Err(self.about(&message));
+            }
+        }
+        Ok(())
     }
 
     /// An error that points at the key its message names first, `section.key` or `key`.

@@ -187,7 +187,7 @@ fn measure(
         .iter()
         .map(|network| network.at_precision(FULL))
         .collect();
-    let head = &prepared.config.file.score.get_ref().head;
+    let method = prepared.config.file.score.get_ref();
     let count = (networks.len() * (1 + Part::SHARED.len())) as u64;
     let bar = progress::bar(count, "rounding", "parts of networks");
     let unrounded = networks
@@ -195,7 +195,7 @@ fn measure(
         .map(|network| {
             interrupt.check()?;
             bar.inc(1);
-            Ok(score(prepared, &supernet, network, head))
+            Ok(score(prepared, &supernet, network, method))
         })
         .collect::<Result<Vec<f64>, Error>>()?;
     let mut rows = Vec::new();
@@ -211,7 +211,7 @@ fn measure(
                 }
                 let loss = |bits: u8| {
                     let rounded = part.at(bits, network);
-                    score(prepared, &supernet, &rounded, head) - unrounded
+                    score(prepared, &supernet, &rounded, method) - unrounded
                 };
                 Ok(Some(BITS.map(loss)))
             })

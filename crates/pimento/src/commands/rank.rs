@@ -2,17 +2,21 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
+use clap::ValueEnum;
 use pimento_data::Split;
 use pimento_space::{Network, PathSampler};
-use pimento_supernet::{FactorsHead, HeadFit, Model, NewtonHead, SgdHead, Supernet, input_shape};
+use pimento_supernet::{
+    FactorsHead, HeadFit, Model, NewtonHead, SgdHead, Supernet, Tuning, input_shape,
+};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use tracing::info;
 
 use crate::{
-    cli::{Cli, RankArgs},
+    cli::{Cli, Method, RankArgs},
     commands::train::{Prepared, prepare, train_supernet_with},
+    config::ScoreSection,
     error::Error,
     interrupt::Interrupt,
     progress,
@@ -43,7 +47,7 @@ struct Ranking {
     rows: Vec<Row>,
 }
 
-/// A property of networks taken for their score, more being better.
+/// What may be taken for a score without a supernet.
 #[derive(Debug, Serialize)]
 struct Control {
     property: &'static str,
@@ -55,6 +59,9 @@ struct Control {
 struct Row {
     sampler: PathSampler,
     head: HeadFit,
+    /// How all weights were tuned before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tune: Option<Tuning>,
     /// Log loss of each network.
     scores: Vec<f64>,
     seconds_per_network: f64,
@@ -69,12 +76,24 @@ struct Row {
 pub(crate) fn run(cli: &Cli, arguments: &RankArgs, interrupt: &Interrupt) -> Result<(), Error> {
     let prepared = prepare(cli, &arguments.search)?;
     let command = format!(
-        "rank --resume {} --networks {} --seeds {}",
+        "rank --resume {} --networks {} --seeds {}{}{}",
         prepared.run.path().display(),
         arguments.networks,
-        arguments.seeds
+        arguments.seeds,
+        listed("samplers", &arguments.samplers),
+        listed("methods", &arguments.methods)
     );
     rank(&prepared, arguments, interrupt).map_err(|error| error.resumed_by(&command))
+}
+
+/// An option with its values as they were given; nothing where there are none.
+fn listed<V: ValueEnum>(option: &str, values: &[V]) -> String {
+    let names = values.iter().filter_map(V::to_possible_value);
+    let names: Vec<_> = names.map(|value| value.get_name().to_owned()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" --{option} {}", names.join(","))
 }
 
 fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Result<(), Error> {
@@ -88,26 +107,23 @@ fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Res
         [] => vec![prepared.config.file.supernet.sampler],
         samplers => samplers.iter().map(|sampler| (*sampler).into()).collect(),
     };
+    let methods = methods(prepared, &arguments.methods);
     let mut rows = Vec::new();
     for sampler in samplers {
         let name = format!("supernet-{}.bin", text(sampler));
         let supernet = train_supernet_with(prepared, sampler, &name, interrupt)?;
-        for head in heads(prepared) {
-            let bar = progress::bar(networks.len() as u64, "scoring", "networks");
+        for method in &methods {
             let start = Instant::now();
-            let mut scores = Vec::with_capacity(networks.len());
-            for network in &networks {
-                interrupt.check()?;
-                scores.push(score(prepared, &supernet, network, &head));
-                bar.inc(1);
-            }
+            let scores = score_all(&networks, interrupt, |network| {
+                score(prepared, &supernet, network, method)
+            })?;
             let seconds_per_network = start.elapsed().as_secs_f64() / networks.len() as f64;
-            bar.finish_and_clear();
             let pairs: Vec<(f64, f64)> =
                 scores.iter().copied().zip(truth.iter().copied()).collect();
             let row = Row {
                 sampler,
-                head,
+                head: method.head.clone(),
+                tune: method.tune.clone(),
                 seconds_per_network,
                 kendall_tau: bootstrap(&pairs, kendall_tau, prepared.config.file.seed),
                 spearman_rho: bootstrap(&pairs, spearman_rho, prepared.config.file.seed),
@@ -117,17 +133,23 @@ fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Res
             };
             info!(
                 sampler = text(sampler),
-                head = head_name(&row.head),
+                method = row.method(),
                 kendall_tau = row.kendall_tau.value,
                 "ranked"
             );
             rows.push(row);
         }
     }
+    let mut controls = controls(&networks, &truth, prepared.config.file.seed);
+    if let Some(method) = methods.iter().find(|method| method.tune.is_some()) {
+        controls.push(short_trainings(
+            prepared, &networks, &truth, method, interrupt,
+        )?);
+    }
     let ranking = Ranking {
         seconds_alone,
         agreement: agreement(&alone, prepared.config.file.seed),
-        controls: controls(&networks, &truth, prepared.config.file.seed),
+        controls,
         alone,
         networks,
         rows,
@@ -188,38 +210,70 @@ pub(crate) fn train_alone<'n>(
     Ok((by_network.collect(), seconds))
 }
 
-/// The log loss that the supernet sees.
+/// The log loss that the supernet sees by this method.
 pub(crate) fn score(
     prepared: &Prepared,
     supernet: &Supernet,
     network: &Network,
-    head: &HeadFit,
+    method: &ScoreSection,
 ) -> f64 {
-    let samples = prepared.config.file.score.get_ref().validation_samples;
     let network = supernet.subnet(network);
     let log = prepared.data.log.as_ref();
+    let tuned = method.tuned(supernet, &network, log);
+    let supernet = tuned.as_ref().unwrap_or(supernet);
+    let (split, samples) = (Split::Validation, method.validation_samples);
     supernet
-        .evaluate(&network, log, Split::Validation, samples, head)
+        .evaluate(&network, log, split, samples, &method.head)
         .log_loss
 }
 
-/// The ways to fit a head; those of the configuration as it says.
-fn heads(prepared: &Prepared) -> Vec<HeadFit> {
-    let configured = &prepared.config.file.score.get_ref().head;
-    let mut heads = vec![HeadFit::None];
-    heads.push(match configured {
-        HeadFit::Sgd(_) => configured.clone(),
-        _ => HeadFit::Sgd(SgdHead::default()),
+/// Scores one network after the other, on all threads.
+fn score_all(
+    networks: &[Network],
+    interrupt: &Interrupt,
+    score: impl Fn(&Network) -> f64,
+) -> Result<Vec<f64>, Error> {
+    let bar = progress::bar(networks.len() as u64, "scoring", "networks");
+    let scores = networks.iter().map(|network| {
+        interrupt.check()?;
+        bar.inc(1);
+        Ok(score(network))
     });
-    heads.push(match configured {
-        HeadFit::Newton(_) => configured.clone(),
-        _ => HeadFit::Newton(NewtonHead::default()),
-    });
-    heads.push(match configured {
-        HeadFit::Factors(_) => configured.clone(),
-        _ => HeadFit::Factors(FactorsHead::default()),
-    });
-    heads
+    let scores = scores.collect();
+    bar.finish_and_clear();
+    scores
+}
+
+/// The ways to score that are asked for; what the configuration says about one holds.
+fn methods(prepared: &Prepared, asked: &[Method]) -> Vec<ScoreSection> {
+    let configured = prepared.config.file.score.get_ref();
+    let has_tuning = configured.tune.is_some();
+    let all = Method::value_variants().iter();
+    let all = all.filter(|&&method| method != Method::Tuned || has_tuning);
+    let asked = if asked.is_empty() {
+        all.copied().collect()
+    } else {
+        asked.to_vec()
+    };
+    let section = |method| ScoreSection {
+        head: head(method, &configured.head),
+        tune: (method == Method::Tuned).then(|| configured.tune.clone().unwrap_or_default()),
+        ..configured.clone()
+    };
+    asked.into_iter().map(section).collect()
+}
+
+/// How a method fits the head.
+fn head(method: Method, configured: &HeadFit) -> HeadFit {
+    match (method, configured) {
+        (Method::None | Method::Tuned, _) => HeadFit::None,
+        (Method::Sgd, HeadFit::Sgd(_))
+        | (Method::Newton, HeadFit::Newton(_))
+        | (Method::Factors, HeadFit::Factors(_)) => configured.clone(),
+        (Method::Sgd, _) => HeadFit::Sgd(SgdHead::default()),
+        (Method::Newton, _) => HeadFit::Newton(NewtonHead::default()),
+        (Method::Factors, _) => HeadFit::Factors(FactorsHead::default()),
+    }
 }
 
 pub(crate) fn mean_log_loss(trainings: &[Training]) -> f64 {
@@ -250,9 +304,42 @@ fn controls(networks: &[Network], truth: &[f64], seed: u64) -> Vec<Control> {
         }
     };
     vec![
-        control("depth", &|network| network.depth() as f64),
-        control("operations", &|network| network.macs() as f64),
+        control("greater depth", &|network| network.depth() as f64),
+        control("more operations", &|network| network.macs() as f64),
     ]
+}
+
+/// How well trainings from scratch rank that are as short as a method's tuning.
+fn short_trainings(
+    prepared: &Prepared,
+    networks: &[Network],
+    truth: &[f64],
+    method: &ScoreSection,
+    interrupt: &Interrupt,
+) -> Result<Control, Error> {
+    let recipe = prepared.config.file.retrain.get_ref().recipe();
+    let (shape, seed) = (prepared.data.log.shape(), prepared.config.file.seed);
+    let scores = score_all(networks, interrupt, |network| {
+        let initial = Supernet::stand_alone_for(network, &recipe.train, shape, seed)
+            .on(prepared.device.clone());
+        score(prepared, &initial, network, method)
+    })?;
+    let pairs: Vec<(f64, f64)> = scores.into_iter().zip(truth.iter().copied()).collect();
+    Ok(Control {
+        property: "trainings as short as the tuning",
+        kendall_tau: bootstrap(&pairs, kendall_tau, seed),
+    })
+}
+
+impl Row {
+    /// What it is called in reports.
+    fn method(&self) -> &'static str {
+        if self.tune.is_some() {
+            "tuned"
+        } else {
+            head_name(&self.head)
+        }
+    }
 }
 
 fn text(sampler: PathSampler) -> &'static str {
@@ -277,7 +364,7 @@ fn head_name(head: &HeadFit) -> &'static str {
 fn render(ranking: &Ranking, truth: &[f64]) -> String {
     let header = [
         "sampler",
-        "head",
+        "method",
         "Kendall τ",
         "Spearman ρ",
         "regret@1",
@@ -292,7 +379,7 @@ fn render(ranking: &Ranking, truth: &[f64]) -> String {
         );
         vec![
             text(row.sampler).to_owned(),
-            head_name(&row.head).to_owned(),
+            row.method().to_owned(),
             row.kendall_tau.text(),
             row.spearman_rho.text(),
             format!("{:.4}", row.regret_at_1),
@@ -307,7 +394,7 @@ fn render(ranking: &Ranking, truth: &[f64]) -> String {
     let [best, median, worst] = places.map(|place| log_loss(sorted[place]));
     let controls = ranking.controls.iter().map(|control| {
         let (property, tau) = (control.property, control.kendall_tau.text());
-        format!("\nwithout a supernet, by {property}, more being better: τ = {tau}")
+        format!("\nwithout a supernet, by {property}: τ = {tau}")
     });
     let controls: String = controls.collect();
     let agreement = ranking.agreement.map_or_else(String::new, |agreement| {

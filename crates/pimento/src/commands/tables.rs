@@ -115,10 +115,10 @@ fn in_supernet(
     networks: &[Network],
     interrupt: &Interrupt,
 ) -> Result<Vec<f64>, Error> {
-    let head = &prepared.config.file.score.get_ref().head;
+    let method = prepared.config.file.score.get_ref();
     let scores = networks.par_iter().map(|network| {
         interrupt.check()?;
-        Ok(score(prepared, supernet, network, head))
+        Ok(score(prepared, supernet, network, method))
     });
     scores.collect()
 }
