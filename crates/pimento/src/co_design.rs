@@ -1,7 +1,11 @@
 //! The co-design problem: networks, precisions and hardware, searched together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
+use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
 use pimento_evolution::{Evaluation, Objective, Problem, evaluate_parallel};
 use pimento_hardware::{
@@ -15,6 +19,7 @@ use crate::{
     analogue::{self, Conditions, Exam},
     chip::{ChipRecord, OpenChip},
     config::ScoreSection,
+    interrupt::Interrupt,
 };
 
 /// What a search minimises.
@@ -24,6 +29,12 @@ pub(crate) const OBJECTIVES: [Objective; 4] = [
     Objective { name: "energy_pj" },
     Objective { name: "area_um2" },
 ];
+
+/// Quality of a network that nobody waits for any more.
+const NOT_SCORED: Quality = Quality {
+    log_loss: f64::MAX,
+    auc: None,
+};
 
 /// Everything a design is judged by. Asking it changes nothing.
 pub(crate) struct CoDesign<'a> {
@@ -39,6 +50,10 @@ pub(crate) struct CoDesign<'a> {
     pub(crate) score: &'a ScoreSection,
     /// The cells that it is scored on, and the seed of its chips.
     pub(crate) analogue: Option<(Conditions, u64)>,
+    /// Where it says how many networks of a generation are scored.
+    pub(crate) bar: ProgressBar,
+    /// Once asked to stop, it scores no more: what it says then is not to be kept.
+    pub(crate) interrupt: &'a Interrupt,
 }
 
 /// The cost model with the embedding tables that every design has.
@@ -143,7 +158,18 @@ impl CoDesign<'_> {
         };
         let distinct: BTreeSet<_> = designs.iter().map(key).collect();
         let distinct = Vec::from_iter(distinct);
-        let qualities = evaluate_parallel(&distinct, |&(network, chip)| self.score(network, chip));
+        let scored = AtomicUsize::new(0);
+        let qualities = evaluate_parallel(&distinct, |&(network, chip)| {
+            if self.interrupt.is_asked() {
+                return NOT_SCORED;
+            }
+            let quality = self.score(network, chip);
+            let count = 1 + scored.fetch_add(1, Ordering::Relaxed);
+            let all = distinct.len();
+            self.bar
+                .set_message(format!("· {count} of {all} networks scored"));
+            quality
+        });
         let known: BTreeMap<_, Quality> = distinct.into_iter().zip(qualities).collect();
         designs.iter().map(|design| known[&key(design)]).collect()
     }

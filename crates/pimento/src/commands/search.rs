@@ -41,6 +41,8 @@ fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
             .config
             .analogue()?
             .map(|conditions| (conditions, prepared.config.file.seed)),
+        bar: progress::bar(0, "searching", "generations"),
+        interrupt,
     };
     let state = evolve(prepared, &problem, interrupt)?;
     let front = ParetoFront::from_individuals(state.individuals());
@@ -80,11 +82,14 @@ fn evolve(
         Some(state) => Search::resume(problem, settings, state),
         None => Search::new(problem, settings),
     };
-    let bar = progress::bar(total, "searching", "generations");
+    let bar = &problem.bar;
+    bar.set_length(total);
     loop {
         bar.set_position(search.state().generations() as u64);
         interrupt.check()?;
         let stopped = search.step();
+        // A generation that was cut short is not kept.
+        interrupt.check()?;
         prepared.run.write_json(STATE_FILE, search.state())?;
         if let Some(report) = search.state().reports().last() {
             info!(
@@ -163,10 +168,12 @@ fn describe(
     let alone: BTreeMap<&Network, Training> = trained.into_iter().zip(trainings).collect();
 
     let scored: Vec<&Design> = designs.iter().collect();
+    let qualities = problem.qualities(&scored);
+    interrupt.check()?;
     let designs: Vec<DesignRecord> = members
         .iter()
         .zip(&designs)
-        .zip(problem.qualities(&scored))
+        .zip(qualities)
         .enumerate()
         .map(|(number, ((member, design), quality))| DesignRecord {
             genotype: Some(member.genotype.clone()),
