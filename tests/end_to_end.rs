@@ -440,24 +440,21 @@ fn every_kind_of_table_has_bytes_and_a_log_loss() {
     }
 }
 
+/// What a ranking prints and writes.
+fn ranked(bench: &Bench, run: &str, threads: &str, asked: &[&str]) -> (String, Value) {
+    let place = ["rank", "search.toml", "--run", run, "--threads", threads];
+    let shown = bench.succeed(&[&place[..], asked].concat());
+    let ranking = serde_json::from_str(&bench.read(&format!("{run}/rank.json")));
+    (shown, ranking.expect("a ranking is JSON"))
+}
+
 #[test]
 fn a_ranking_has_every_sampler_and_head_and_repeats() {
     let bench = Bench::new();
+    let asked = ["--networks", "4", "--seeds", "2"];
+    let asked = [&asked[..], &["--samplers", "fair,single-path"]].concat();
     let rank = |run: &str, threads: &str| -> Value {
-        let shown = bench.succeed(&[
-            "rank",
-            "search.toml",
-            "--run",
-            run,
-            "--threads",
-            threads,
-            "--networks",
-            "4",
-            "--seeds",
-            "2",
-            "--samplers",
-            "fair,single-path",
-        ]);
+        let (shown, ranking) = ranked(&bench, run, threads, &asked);
         assert!(
             shown.contains("Kendall τ")
                 && shown.contains("4 networks")
@@ -465,8 +462,7 @@ fn a_ranking_has_every_sampler_and_head_and_repeats() {
                 && shown.contains("agree with each other by τ ="),
             "{shown}"
         );
-        let path = format!("{run}/rank.json");
-        serde_json::from_str(&bench.read(&path)).unwrap()
+        ranking
     };
     let (one, other) = (rank("a", "1"), rank("b", "2"));
     assert_eq!(one["alone"], other["alone"]);
@@ -491,23 +487,13 @@ fn a_ranking_has_every_sampler_and_head_and_repeats() {
 fn tuned_networks_are_ranked_and_searched() {
     let bench = Bench::new();
     let rank = |folder: &str, threads: &str| -> Value {
-        let shown = bench.succeed(&[
-            "rank",
-            "search.toml",
-            "--run",
-            folder,
-            "--threads",
-            threads,
-            "--networks",
-            "3",
-            "--methods",
-            "none,tuned",
-        ]);
+        let asked = ["--networks", "3", "--methods", "none,tuned"];
+        let (shown, ranking) = ranked(&bench, folder, threads, &asked);
         assert!(
             shown.contains("tuned") && shown.contains("by trainings as short as the tuning"),
             "{shown}"
         );
-        serde_json::from_str(&bench.read(&format!("{folder}/rank.json"))).unwrap()
+        ranking
     };
     let (one, other) = (rank("a", "1"), rank("b", "2"));
     let rows = one["rows"].as_array().unwrap();

@@ -236,8 +236,9 @@ fn score_all(
     let bar = progress::bar(networks.len() as u64, "scoring", "networks");
     let scores = networks.iter().map(|network| {
         interrupt.check()?;
+        let score = score(network);
         bar.inc(1);
-        Ok(score(network))
+        Ok(score)
     });
     let scores = scores.collect();
     bar.finish_and_clear();
