@@ -212,7 +212,10 @@ fn figures_under_load() {
     assert!(ns("power_mw") < cost["figures"]["peak_power_mw"].as_f64().unwrap());
     let shown = bench.succeed(&["cost", "design.json", "--rate", "1e12"]);
     assert!(shown.contains("the queue grows without end"), "{shown}");
-    bench.fail(2, &["cost", "design.json", "--rate", "0"]);
+    for rate in ["0", "-1"] {
+        let error = bench.fail(2, &["cost", "design.json", "--rate", rate]);
+        assert!(error.contains("expected a positive number"), "{error}");
+    }
 }
 
 #[test]

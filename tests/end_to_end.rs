@@ -484,6 +484,28 @@ fn a_ranking_has_every_sampler_and_head_and_repeats() {
 }
 
 #[test]
+fn a_ranking_measures_nothing_twice() {
+    let bench = Bench::new();
+    let asked = ["--networks", "3", "--methods", "none"];
+    let (_, first) = ranked(&bench, "run", "2", &asked);
+    let first = &first["rows"][0]["scores"];
+    // A score that no network has: whoever finds it did not measure.
+    let kept = bench.read("run/scores.json");
+    bench.write(
+        "run/scores.json",
+        &kept.replace(&first[0].to_string(), "0.25"),
+    );
+    let resume = ["rank", "--resume", "run", "--networks", "4", "--methods"];
+    let shown = bench.succeed(&[&resume[..], &["none,newton"]].concat());
+    assert!(shown.contains("4 networks"), "{shown}");
+    let ranking: Value = serde_json::from_str(&bench.read("run/rank.json")).unwrap();
+    let scores = ranking["rows"][0]["scores"].as_array().unwrap();
+    assert_eq!((scores.len(), scores[0].as_f64()), (4, Some(0.25)));
+    assert_eq!(scores[1..3], first.as_array().unwrap()[1..]);
+    assert_ne!(ranking["rows"][1]["scores"][0], 0.25, "another method");
+}
+
+#[test]
 fn tuned_networks_are_ranked_and_searched() {
     let bench = Bench::new();
     let rank = |folder: &str, threads: &str| -> Value {

@@ -227,7 +227,7 @@ pub(crate) struct AnalogueArgs {
     pub(crate) statistical: bool,
     /// Noise on weights in training, as a share of the largest of each matrix; by default what the
     /// run's recipe says.
-    #[arg(long, value_parser = not_negative)]
+    #[arg(long, value_parser = not_negative, allow_negative_numbers = true)]
     pub(crate) weight_noise: Option<f64>,
 }
 

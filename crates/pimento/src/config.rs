@@ -101,7 +101,7 @@ pub(crate) struct SupernetSection {
 }
 
 /// Section `score`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct ScoreSection {
     /// How the head is fitted to a network.

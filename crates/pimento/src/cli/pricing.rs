@@ -29,10 +29,10 @@ pub(crate) struct CostArgs {
     #[arg(long)]
     pub(crate) chip: Option<PathBuf>,
     /// Scales the chip to this node, 7 to 130 nm.
-    #[arg(long, value_name = "NM", value_parser = node_nm)]
+    #[arg(long, value_name = "NM", value_parser = node_nm, allow_negative_numbers = true)]
     pub(crate) node_nm: Option<f64>,
     /// Also tells power, waiting and lifetime under so many inferences per second, which come at random.
-    #[arg(long, value_name = "INFERENCES_PER_S", value_parser = positive)]
+    #[arg(long, value_name = "INFERENCES_PER_S", value_parser = positive, allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
     /// Tells how a figure comes about, number by number, and where the numbers are from: `energy`,
     /// `area`, `power` of all units, one component of them as in `energy.adc`, or `latency`.
@@ -112,7 +112,7 @@ pub(crate) struct ClusterArgs {
     /// A design as `space sample` prints it, or one of the designs of a `pareto.json`.
     pub(crate) design: PathBuf,
     /// Time from one inference to the next, within which it has to end.
-    #[arg(long, value_name = "US", value_parser = positive)]
+    #[arg(long, value_name = "US", value_parser = positive, allow_negative_numbers = true)]
     pub(crate) deadline_us: f64,
     /// A cluster (TOML) or the name of a built-in one.
     #[arg(long, default_value = "hh-pim")]

@@ -19,8 +19,8 @@ use crate::{
     config::ScoreSection,
     error::Error,
     interrupt::Interrupt,
-    progress,
     rank_statistics::{Interval, bootstrap, kendall_tau, regret, spearman_rho},
+    scores::{Scored, Scores},
     table,
     verify::{Job, Training, Trainings},
 };
@@ -108,29 +108,18 @@ fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Res
         samplers => samplers.iter().map(|sampler| (*sampler).into()).collect(),
     };
     let methods = methods(prepared, &arguments.methods);
+    let seed = prepared.config.file.seed;
+    let mut scores = Scores::open(&prepared.run, &networks)?;
+    let seconds_alone = scores.seconds_alone(seconds_alone);
     let mut rows = Vec::new();
     for sampler in samplers {
         let name = format!("supernet-{}.bin", text(sampler));
         let supernet = train_supernet_with(prepared, sampler, &name, interrupt)?;
         for method in &methods {
-            let start = Instant::now();
-            let scores = score_all(&networks, interrupt, |network| {
+            let scored = scores.measure(Some(sampler), method, interrupt, |network| {
                 score(prepared, &supernet, network, method)
             })?;
-            let seconds_per_network = start.elapsed().as_secs_f64() / networks.len() as f64;
-            let pairs: Vec<(f64, f64)> =
-                scores.iter().copied().zip(truth.iter().copied()).collect();
-            let row = Row {
-                sampler,
-                head: method.head.clone(),
-                tune: method.tune.clone(),
-                seconds_per_network,
-                kendall_tau: bootstrap(&pairs, kendall_tau, prepared.config.file.seed),
-                spearman_rho: bootstrap(&pairs, spearman_rho, prepared.config.file.seed),
-                regret_at_1: regret(&pairs, 1),
-                regret_at_5: regret(&pairs, 5),
-                scores,
-            };
+            let row = Row::new(sampler, method, scored, &truth, seed);
             info!(
                 sampler = text(sampler),
                 method = row.method(),
@@ -140,15 +129,17 @@ fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Res
             rows.push(row);
         }
     }
-    let mut controls = controls(&networks, &truth, prepared.config.file.seed);
+    let mut controls = controls(&networks, &truth, seed);
     if let Some(method) = methods.iter().find(|method| method.tune.is_some()) {
-        controls.push(short_trainings(
-            prepared, &networks, &truth, method, interrupt,
-        )?);
+        let scored = short_trainings(prepared, &mut scores, method, interrupt)?;
+        controls.push(Control {
+            property: "trainings as short as the tuning",
+            kendall_tau: bootstrap(&beside(&scored.log_losses, &truth), kendall_tau, seed),
+        });
     }
     let ranking = Ranking {
         seconds_alone,
-        agreement: agreement(&alone, prepared.config.file.seed),
+        agreement: agreement(&alone, seed),
         controls,
         alone,
         networks,
@@ -227,24 +218,6 @@ pub(crate) fn score(
         .log_loss
 }
 
-/// Scores one network after the other, on all threads.
-fn score_all(
-    networks: &[Network],
-    interrupt: &Interrupt,
-    score: impl Fn(&Network) -> f64,
-) -> Result<Vec<f64>, Error> {
-    let bar = progress::bar(networks.len() as u64, "scoring", "networks");
-    let scores = networks.iter().map(|network| {
-        interrupt.check()?;
-        let score = score(network);
-        bar.inc(1);
-        Ok(score)
-    });
-    let scores = scores.collect();
-    bar.finish_and_clear();
-    scores
-}
-
 /// The ways to score that are asked for; what the configuration says about one holds.
 fn methods(prepared: &Prepared, asked: &[Method]) -> Vec<ScoreSection> {
     let configured = prepared.config.file.score.get_ref();
@@ -297,8 +270,8 @@ fn agreement(alone: &[Vec<Training>], seed: u64) -> Option<Interval> {
 /// How well depth and work alone rank.
 fn controls(networks: &[Network], truth: &[f64], seed: u64) -> Vec<Control> {
     let control = |property, of: &dyn Fn(&Network) -> f64| {
-        let scores = networks.iter().map(|network| -of(network));
-        let pairs: Vec<(f64, f64)> = scores.zip(truth.iter().copied()).collect();
+        let scores: Vec<f64> = networks.iter().map(|network| -of(network)).collect();
+        let pairs = beside(&scores, truth);
         Control {
             property,
             kendall_tau: bootstrap(&pairs, kendall_tau, seed),
@@ -310,29 +283,49 @@ fn controls(networks: &[Network], truth: &[f64], seed: u64) -> Vec<Control> {
     ]
 }
 
-/// How well trainings from scratch rank that are as short as a method's tuning.
+/// What trainings from scratch reach that are as short as a method's tuning.
 fn short_trainings(
     prepared: &Prepared,
-    networks: &[Network],
-    truth: &[f64],
+    scores: &mut Scores<'_>,
     method: &ScoreSection,
     interrupt: &Interrupt,
-) -> Result<Control, Error> {
+) -> Result<Scored, Error> {
     let recipe = prepared.config.file.retrain.get_ref().recipe();
     let (shape, seed) = (prepared.data.log.shape(), prepared.config.file.seed);
-    let scores = score_all(networks, interrupt, |network| {
+    scores.measure(None, method, interrupt, |network| {
         let initial = Supernet::stand_alone_for(network, &recipe.train, shape, seed)
             .on(prepared.device.clone());
         score(prepared, &initial, network, method)
-    })?;
-    let pairs: Vec<(f64, f64)> = scores.into_iter().zip(truth.iter().copied()).collect();
-    Ok(Control {
-        property: "trainings as short as the tuning",
-        kendall_tau: bootstrap(&pairs, kendall_tau, seed),
     })
 }
 
+/// Pairs of scores and truths.
+fn beside(scores: &[f64], truth: &[f64]) -> Vec<(f64, f64)> {
+    scores.iter().copied().zip(truth.iter().copied()).collect()
+}
+
 impl Row {
+    fn new(
+        sampler: PathSampler,
+        method: &ScoreSection,
+        scored: Scored,
+        truth: &[f64],
+        seed: u64,
+    ) -> Self {
+        let pairs = beside(&scored.log_losses, truth);
+        Self {
+            sampler,
+            head: method.head.clone(),
+            tune: method.tune.clone(),
+            seconds_per_network: scored.seconds_per_network(),
+            kendall_tau: bootstrap(&pairs, kendall_tau, seed),
+            spearman_rho: bootstrap(&pairs, spearman_rho, seed),
+            regret_at_1: regret(&pairs, 1),
+            regret_at_5: regret(&pairs, 5),
+            scores: scored.log_losses,
+        }
+    }
+
     /// What it is called in reports.
     fn method(&self) -> &'static str {
         if self.tune.is_some() {
