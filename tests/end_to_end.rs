@@ -573,6 +573,20 @@ fn an_interrupted_search_goes_on_to_the_same_front() {
 }
 
 #[test]
+fn a_network_on_other_hardware_is_not_scored_again() {
+    let bench = Bench::new();
+    bench.succeed(&["search", "search.toml", "--run", "run"]);
+    let journal = bench.read("run/run.log");
+    let last = |figure: &str| -> u32 {
+        let (_, rest) = journal.rsplit_once(figure).expect("it is in the journal");
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap();
+        digits.parse().unwrap()
+    };
+    let (scores, evaluations) = (last(" scores="), last(" evaluations="));
+    assert!(0 < scores && scores < evaluations, "{journal}");
+}
+
+#[test]
 fn train_stops_after_the_supernet_and_search_goes_on() {
     let bench = Bench::new();
     bench.succeed(&["train", "search.toml", "--run", "run"]);

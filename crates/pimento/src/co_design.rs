@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use indicatif::ProgressBar;
@@ -54,7 +57,12 @@ pub(crate) struct CoDesign<'a> {
     pub(crate) bar: ProgressBar,
     /// Once asked to stop, it scores no more: what it says then is not to be kept.
     pub(crate) interrupt: &'a Interrupt,
+    /// What it said before.
+    pub(crate) known: Mutex<BTreeMap<Scored, Quality>>,
 }
+
+/// What a score depends on: a network and, where there is hardware in a score, the chip.
+pub(crate) type Scored = (Network, Option<ChipDesign>);
 
 /// The cost model with the embedding tables that every design has.
 pub(crate) struct Pricing {
@@ -148,30 +156,39 @@ impl CoDesign<'_> {
         self.space.decode(genotype, input_shape(self.log.shape()))
     }
 
-    /// The supernet's opinion of designs, in their order. Equal ones are scored once: designs that
-    /// differ in hardware only are equal where there is no hardware in a score.
-    pub(crate) fn qualities<'d>(&self, designs: &[&'d Design]) -> Vec<Quality> {
+    /// The supernet's opinion of designs, in their order. Equal ones are scored once in a search:
+    /// designs that differ in hardware only are equal where there is no hardware in a score.
+    pub(crate) fn qualities(&self, designs: &[&Design]) -> Vec<Quality> {
         let has_hardware = self.analogue.is_some();
-        let key = |design: &&'d Design| {
+        let scored = designs.iter().map(|design| {
             let chip = has_hardware.then_some(design.hardware.chip);
-            (&design.network, chip)
-        };
-        let distinct: BTreeSet<_> = designs.iter().map(key).collect();
-        let distinct = Vec::from_iter(distinct);
-        let scored = AtomicUsize::new(0);
-        let qualities = evaluate_parallel(&distinct, |&(network, chip)| {
+            (design.network.clone(), chip)
+        });
+        let scored: Vec<Scored> = scored.collect();
+        let mut known = self.known.lock().expect("no holder panics");
+        let new: BTreeSet<&Scored> = scored.iter().filter(|&s| !known.contains_key(s)).collect();
+        let new = Vec::from_iter(new);
+        let done = AtomicUsize::new(0);
+        let qualities = evaluate_parallel(&new, |(network, chip)| {
             if self.interrupt.is_asked() {
-                return NOT_SCORED;
+                return None;
             }
-            let quality = self.score(network, chip);
-            let count = 1 + scored.fetch_add(1, Ordering::Relaxed);
-            let all = distinct.len();
+            let quality = self.score(network, *chip);
+            let count = 1 + done.fetch_add(1, Ordering::Relaxed);
+            let all = new.len();
             self.bar
                 .set_message(format!("· {count} of {all} networks scored"));
-            quality
+            Some(quality)
         });
-        let known: BTreeMap<_, Quality> = distinct.into_iter().zip(qualities).collect();
-        designs.iter().map(|design| known[&key(design)]).collect()
+        let new = new.into_iter().zip(qualities);
+        known.extend(new.filter_map(|(scored, quality)| Some((scored.clone(), quality?))));
+        let of = |scored: &Scored| known.get(scored).copied();
+        scored.iter().map(|s| of(s).unwrap_or(NOT_SCORED)).collect()
+    }
+
+    /// How many scores there are so far.
+    pub(crate) fn score_count(&self) -> usize {
+        self.known.lock().expect("no holder panics").len()
     }
 
     fn score(&self, network: &Network, chip: Option<ChipDesign>) -> Quality {

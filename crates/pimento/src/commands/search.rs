@@ -1,6 +1,6 @@
 //! `search`: supernet, evolution, comparison, `pareto.json`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Mutex};
 
 use pimento_evolution::{ParetoFront, Search, SearchState};
 use pimento_space::{Design, Genotype, Network};
@@ -43,6 +43,7 @@ fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
             .map(|conditions| (conditions, prepared.config.file.seed)),
         bar: progress::bar(0, "searching", "generations"),
         interrupt,
+        known: Mutex::default(),
     };
     let state = evolve(prepared, &problem, interrupt)?;
     let front = ParetoFront::from_individuals(state.individuals());
@@ -104,7 +105,7 @@ fn evolve(
         }
         if let Some(reason) = stopped {
             bar.finish_and_clear();
-            info!(?reason, "search done");
+            info!(?reason, scores = problem.score_count(), "search done");
             return Ok(search.into_state());
         }
     }
