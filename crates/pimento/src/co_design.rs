@@ -58,11 +58,11 @@ pub(crate) struct CoDesign<'a> {
     /// Once asked to stop, it scores no more: what it says then is not to be kept.
     pub(crate) interrupt: &'a Interrupt,
     /// What it said before.
-    pub(crate) known: Mutex<BTreeMap<Scored, Quality>>,
+    pub(crate) known: Mutex<BTreeMap<Judged, Quality>>,
 }
 
 /// What a score depends on: a network and, where there is hardware in a score, the chip.
-pub(crate) type Scored = (Network, Option<ChipDesign>);
+pub(crate) type Judged = (Network, Option<ChipDesign>);
 
 /// The cost model with the embedding tables that every design has.
 pub(crate) struct Pricing {
@@ -160,13 +160,13 @@ impl CoDesign<'_> {
     /// designs that differ in hardware only are equal where there is no hardware in a score.
     pub(crate) fn qualities(&self, designs: &[&Design]) -> Vec<Quality> {
         let has_hardware = self.analogue.is_some();
-        let scored = designs.iter().map(|design| {
+        let judged = designs.iter().map(|design| {
             let chip = has_hardware.then_some(design.hardware.chip);
             (design.network.clone(), chip)
         });
-        let scored: Vec<Scored> = scored.collect();
+        let judged: Vec<Judged> = judged.collect();
         let mut known = self.known.lock().expect("no holder panics");
-        let new: BTreeSet<&Scored> = scored.iter().filter(|&s| !known.contains_key(s)).collect();
+        let new: BTreeSet<&Judged> = judged.iter().filter(|&j| !known.contains_key(j)).collect();
         let new = Vec::from_iter(new);
         let done = AtomicUsize::new(0);
         let qualities = evaluate_parallel(&new, |(network, chip)| {
@@ -181,9 +181,9 @@ impl CoDesign<'_> {
             Some(quality)
         });
         let new = new.into_iter().zip(qualities);
-        known.extend(new.filter_map(|(scored, quality)| Some((scored.clone(), quality?))));
-        let of = |scored: &Scored| known.get(scored).copied();
-        scored.iter().map(|s| of(s).unwrap_or(NOT_SCORED)).collect()
+        known.extend(new.filter_map(|(judged, quality)| Some((judged.clone(), quality?))));
+        let of = |judged: &Judged| known.get(judged).copied();
+        judged.iter().map(|j| of(j).unwrap_or(NOT_SCORED)).collect()
     }
 
     /// How many scores there are so far.
