@@ -243,7 +243,7 @@ fn neurram_silicon() {
     let mean = |errors: &[f64]| errors.iter().sum::<f64>() / errors.len() as f64;
     let worst = |errors: &[f64]| errors.iter().copied().fold(0.0, f64::max);
     assert!(
-        mean(&errors[0]) <= 0.0464 && worst(&errors[0]) <= 0.09,
+        mean(&errors[0]) <= 0.0139 && worst(&errors[0]) <= 0.035,
         "{errors:?}"
     );
     assert!(

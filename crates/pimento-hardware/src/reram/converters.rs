@@ -169,6 +169,8 @@ impl<'a> Converters<'a> {
 /// The steps of a neuron that integrates the bits of an input: NeuRRAM, Wan et al., Nature 608, 2022.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Phases {
+    /// Bits of the input, each put on the rows once.
+    bits: f64,
     /// Conversions, one after each part of the bits.
     pub(crate) count: f64,
     /// Steps of integration: bit k takes 2^k of them.
@@ -183,6 +185,7 @@ impl Phases {
         let output_bits = f64::from(output_bits);
         if input_bits <= u32::from(table.bits_per_phase) {
             return Self {
+                bits: f64::from(input_bits),
                 count: 1.0,
                 integrations: integrations(input_bits),
                 conversions: output_bits,
@@ -190,6 +193,7 @@ impl Phases {
         }
         let (first, second) = (input_bits.div_ceil(2), input_bits / 2);
         Self {
+            bits: f64::from(input_bits),
             count: 2.0,
             integrations: integrations(first) + integrations(second),
             conversions: output_bits + (output_bits - f64::from(first)).max(0.0),
@@ -197,7 +201,8 @@ impl Phases {
     }
 
     fn time_ns(&self, table: &IntegratorTable) -> f64 {
-        self.integrations * table.integrate_ns
+        self.bits * table.bit_ns
+            + self.integrations * table.integrate_ns
             + self.conversions * table.step_ns
             + self.count * table.phase_ns
     }
@@ -213,6 +218,7 @@ mod tests {
             integrate_ns: 270.0,
             step_ns: 300.0,
             phase_ns: 300.0,
+            bit_ns: 100.0,
             sample_pj: 1.2,
             integrate_pj: 0.25,
             step_pj: 0.3,
@@ -234,6 +240,6 @@ mod tests {
             (two.count, two.integrations, two.conversions),
             (2.0, 10.0, 13.0)
         );
-        assert!((two.time_ns(&neurons(3)) - 7200.0).abs() < 1e-9);
+        assert!((two.time_ns(&neurons(3)) - 7700.0).abs() < 1e-9);
     }
 }

@@ -78,6 +78,8 @@ tables! {
         /// The most input bits of one conversion; more are split into two.
         bits_per_phase: u8,
         integrate_ns: f64, step_ns: f64, phase_ns: f64,
+        /// Time in which a bit of the input is put on the rows.
+        #[serde(default)] bit_ns: f64,
         sample_pj: f64, integrate_pj: f64, step_pj: f64, shift_add_pj: f64,
     }
     /// A unit that is only counted.
