@@ -16,6 +16,7 @@ mod model;
 mod preset;
 mod priced;
 mod queue;
+mod quotient;
 mod recommender;
 mod reram;
 mod schedule;

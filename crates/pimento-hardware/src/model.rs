@@ -118,7 +118,7 @@ impl PimCostModel {
                 OpKind::EmbeddingGather { tables } => {
                     *work = self.gather(tables, hardware, chip, ledger);
                 }
-                kind => chip.work(kind, copies.of(index, kind), ledger, work),
+                kind => chip.work((index, kind), &copies, ledger, work),
             }
             work.energy_pj = ledger.total() - before;
         }

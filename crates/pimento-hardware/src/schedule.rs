@@ -70,7 +70,7 @@ impl Schedule {
             let node = schedule.node(op, inputs, site, mesh);
             let arrival = schedule.arrival(workload, works, op, node, scheduling);
             let work = &mut works[index];
-            let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site, node));
+            let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site));
             work.stages.transfer_ns += longest * hop_ns;
             let mut run = Run {
                 node,

@@ -8,6 +8,7 @@
 use crate::{
     design::{MemoryDesign, PimLevel},
     dram::{standard::DramStandard, stored_law::StoredLaw},
+    quotient::ceil,
     workload::{EmbeddingTable, TableStorage},
 };
 
@@ -167,7 +168,7 @@ impl Reads {
     fn of_row(bits: f64, burst_bits: f64) -> Self {
         Self {
             rows: 1.0,
-            bursts: (bits / burst_bits).ceil(),
+            bursts: ceil(bits / burst_bits),
             bits,
             packed_bits: bits,
             units: Combining::default(),

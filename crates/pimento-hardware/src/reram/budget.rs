@@ -313,6 +313,7 @@ impl Shares {
                 preset.output_register.power_mw * output_share,
             ),
             edram_pj_per_bit: preset.edram.energy_pj / f64::from(preset.edram.access_bits),
+            flits_per_bit: 1.0 / f64::from(preset.router.flit_bits),
         }
     }
 }

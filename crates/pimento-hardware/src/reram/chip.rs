@@ -13,6 +13,7 @@ use crate::{
         matrix::Matrix,
         placement::Placement,
         preset::ReramPreset,
+        replication::Copies,
     },
     workload::OpKind,
 };
@@ -76,6 +77,8 @@ pub(super) struct Shares {
     pub(super) register_mw: (f64, f64),
     /// Energy of a bit in the buffer of a tile.
     pub(super) edram_pj_per_bit: f64,
+    /// A bit's share of what crosses a router at once.
+    pub(super) flits_per_bit: f64,
 }
 
 impl Stages {
@@ -120,12 +123,12 @@ impl<'a> Chip<'a> {
         f64::from(needed.saturating_sub(self.lossless_bits))
     }
 
-    /// Fills in the work of an operator, which is empty, but for its energy; gathers are not the
-    /// chip's. `copies` of a static matrix lie side by side.
+    /// Fills in the work of operator `op`, which is empty, but for its energy; gathers are not the
+    /// chip's. The copies of a static matrix lie side by side.
     pub(crate) fn work(
         &self,
-        kind: &OpKind,
-        copies: u32,
+        (op, kind): (usize, &OpKind),
+        copies: &Copies,
         ledger: &mut impl Ledger,
         work: &mut OpWork,
     ) {
@@ -144,7 +147,7 @@ impl<'a> Chip<'a> {
                     vectors,
                     weight_bits: weight_bits.into(),
                     activation_bits: activation_bits.into(),
-                    copies,
+                    copies: copies.of(op, vectors),
                 };
                 self.matrix(&matrix, ledger, work);
             }
@@ -193,12 +196,13 @@ impl<'a> Chip<'a> {
 
     /// Charges what crosses the routers: `bits` over so many `hops`.
     pub(crate) fn charge_hops(&self, bits: f64, hops: f64, ledger: &mut impl Ledger) {
-        let table = &self.preset.router;
-        let flits = bits / f64::from(table.flit_bits);
         ledger.charge(
             Component::Router,
-            unit("router.energy-pj", table.energy_pj),
-            &[times("flits", flits), times("hops", hops)],
+            unit("router.energy-pj", self.preset.router.energy_pj),
+            &[
+                times("flits", bits * self.shares.flits_per_bit),
+                times("hops", hops),
+            ],
         );
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     component::Component,
     ledger::{Factor, Ledger, times, unit},
+    quotient::ceil,
     reram::chip::{Chip, OpWork},
     workload::{ElementwiseFunction, OpKind, Operand},
 };
@@ -124,7 +125,7 @@ impl Chip<'_> {
             &[times("exponentials", operations * recipe.exponentials)],
         );
         self.charge_movement((read + written) * f64::from(bits), ledger);
-        let cycles = (operations / f64::from(table.lanes_per_tile)).ceil();
+        let cycles = ceil(operations / f64::from(table.lanes_per_tile));
         work.stages.working_ns = cycles * table.cycle_ns;
         work.interval_ns = work.stages.working_ns;
         work.input_bits = read * f64::from(bits);

@@ -2,6 +2,7 @@
 
 use crate::{
     design::{ChipDesign, Readout},
+    quotient::Divisor,
     reram::{
         adc::readable_rows,
         preset::ReramPreset,
@@ -53,14 +54,23 @@ pub(crate) struct Layout {
     rows: u32,
     /// Columns of slices.
     cols: u32,
-    cell_bits: u32,
-    dac_bits: u32,
     signs: Signs,
     slices: Slices,
     signed_inputs: bool,
     rows_at_once: u32,
     /// Row groups of a crossbar whose rows are all in use.
     full_groups: u32,
+    by: Divisors,
+}
+
+/// What sizes of matrices are divided by.
+#[derive(Debug, Clone, Copy)]
+struct Divisors {
+    rows: Divisor,
+    cols: Divisor,
+    rows_at_once: Divisor,
+    cell_bits: Divisor,
+    dac_bits: Divisor,
 }
 
 impl Layout {
@@ -75,23 +85,29 @@ impl Layout {
             Signs::Offset | Signs::PairOfCrossbars => (plain.rows, plain.cols),
         };
         let drivers = preset.dac.per_crossbar.map_or(u32::MAX, u32::from);
-        let rows = rows.max(1);
+        let (rows, cols) = (rows.max(1), cols.max(1));
         let rows_at_once = plain.rows_at_once.min(drivers);
         Some(Self {
             rows,
-            cols: cols.max(1),
+            cols,
             signs,
             slices: preset.encoding.slices,
             signed_inputs: preset.dac.signed_inputs,
             rows_at_once,
             full_groups: rows.div_ceil(rows_at_once),
-            ..plain
+            by: Divisors {
+                rows: Divisor::new(rows),
+                cols: Divisor::new(cols),
+                rows_at_once: Divisor::new(rows_at_once),
+                ..plain.by
+            },
         })
     }
 
     /// Weights with an offset, their slices side by side, a driver for each row.
     fn with_offset(chip: &ChipDesign, lossless_bits: u32) -> Option<Self> {
         let rows = u32::from(chip.crossbar_rows);
+        let cols = u32::from(chip.crossbar_cols);
         let (dac_bits, cell_bits) = (chip.dac_bits, chip.cell_bits);
         let rows_at_once = match chip.readout {
             Readout::RowGroups => readable_rows(lossless_bits, dac_bits, cell_bits).min(rows),
@@ -99,14 +115,19 @@ impl Layout {
         };
         (rows_at_once > 0).then(|| Self {
             rows,
-            cols: u32::from(chip.crossbar_cols),
-            cell_bits: u32::from(cell_bits),
-            dac_bits: u32::from(dac_bits),
+            cols,
             signs: Signs::Offset,
             slices: Slices::Adjacent,
             signed_inputs: false,
             rows_at_once,
             full_groups: rows.div_ceil(rows_at_once),
+            by: Divisors {
+                rows: Divisor::new(rows),
+                cols: Divisor::new(cols),
+                rows_at_once: Divisor::new(rows_at_once),
+                cell_bits: Divisor::new(cell_bits.into()),
+                dac_bits: Divisor::new(dac_bits.into()),
+            },
         })
     }
 
@@ -157,11 +178,11 @@ impl Layout {
         } else {
             activation_bits
         };
-        let slices = magnitude_bits.div_ceil(self.cell_bits);
-        let passes = input_bits.div_ceil(self.dac_bits);
-        let row_blocks = rows.div_ceil(self.rows);
+        let slices = self.by.cell_bits.ceil(magnitude_bits);
+        let passes = self.by.dac_bits.ceil(input_bits);
+        let row_blocks = self.by.rows.ceil(rows);
         let last = rows - (row_blocks - 1) * self.rows;
-        let last_groups = last.div_ceil(self.rows_at_once);
+        let last_groups = self.by.rows_at_once.ceil(last);
         let fullest_groups = if row_blocks > 1 {
             self.full_groups
         } else {
@@ -169,10 +190,10 @@ impl Layout {
         };
         let (col_blocks, fullest_cols) = match self.slices {
             Slices::Adjacent => (
-                (cols * slices).div_ceil(self.cols),
+                self.by.cols.ceil(cols * slices),
                 (cols * slices).min(self.cols),
             ),
-            Slices::OwnCrossbar => (cols.div_ceil(self.cols) * slices, cols.min(self.cols)),
+            Slices::OwnCrossbar => (self.by.cols.ceil(cols) * slices, cols.min(self.cols)),
         };
         CrossbarMapping {
             slices,

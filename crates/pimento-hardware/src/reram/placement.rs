@@ -7,6 +7,7 @@
 
 use crate::{
     design::{ChipDesign, Packing},
+    quotient::Divisor,
     reram::{chip::OpWork, preset::ReramPreset},
 };
 
@@ -63,12 +64,13 @@ impl Placement {
 
     fn apart(design: &ChipDesign, works: &[OpWork]) -> Self {
         let per_pe = u32::from(design.crossbars_per_pe);
+        let by_pe = Divisor::new(per_pe);
         let mut pes = 0;
         let sites = works
             .iter()
             .map(|work| {
                 let first_crossbar = pes * per_pe;
-                pes += work.crossbars.div_ceil(per_pe);
+                pes += by_pe.ceil(work.crossbars);
                 Site {
                     first_crossbar,
                     crossbars: work.crossbars,
@@ -161,25 +163,29 @@ fn find_shelf(
 /// The mesh of routers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mesh {
-    crossbars_per_tile: u32,
-    tiles_per_router: u32,
+    crossbars_per_tile: Divisor,
+    tiles_per_router: Divisor,
     width: u32,
+    by_width: Divisor,
 }
 
 impl Mesh {
     pub(crate) fn new(preset: &ReramPreset, design: &ChipDesign) -> Self {
         let tiles_per_router = u32::from(preset.router.tiles);
         let routers = preset.chip.tiles.div_ceil(tiles_per_router);
+        let width = f64::from(routers).sqrt().ceil() as u32;
+        let per_tile = u32::from(design.crossbars_per_pe) * u32::from(design.pes_per_tile);
         Self {
-            crossbars_per_tile: u32::from(design.crossbars_per_pe) * u32::from(design.pes_per_tile),
-            tiles_per_router,
-            width: f64::from(routers).sqrt().ceil() as u32,
+            crossbars_per_tile: Divisor::new(per_tile),
+            tiles_per_router: Divisor::new(tiles_per_router),
+            width,
+            by_width: Divisor::new(width),
         }
     }
 
     /// The tile of a crossbar.
     fn tile(&self, crossbar: u32) -> u32 {
-        crossbar / self.crossbars_per_tile
+        self.crossbars_per_tile.floor(crossbar)
     }
 
     /// The place of a crossbar's tile.
@@ -188,17 +194,16 @@ impl Mesh {
     }
 
     /// Tiles that a matrix takes after its first one.
-    pub(crate) fn further_tiles(&self, site: &Site, first: Node) -> u32 {
-        match site.crossbars {
-            0 | 1 => 0,
-            all => self.tile(site.first_crossbar + all - 1) - first.tile,
-        }
+    pub(crate) fn further_tiles(&self, site: &Site) -> u32 {
+        let last_crossbar = site.first_crossbar + site.crossbars.max(1) - 1;
+        self.tile(last_crossbar) - self.tile(site.first_crossbar)
     }
 
     /// The place of a tile.
     pub(crate) fn node_of_tile(&self, tile: u32) -> Node {
-        let router = tile / self.tiles_per_router;
-        let (row, col) = (router / self.width, router % self.width);
+        let router = self.tiles_per_router.floor(tile);
+        let row = self.by_width.floor(router);
+        let col = router - row * self.width;
         let col = if row.is_multiple_of(2) {
             col
         } else {

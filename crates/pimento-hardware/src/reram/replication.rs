@@ -15,14 +15,11 @@ pub(crate) enum Copies {
 }
 
 impl Copies {
-    /// Copies of an operator's matrix.
-    pub(crate) fn of(&self, op: usize, kind: &OpKind) -> u32 {
-        match (self, kind) {
-            (Self::Each(copies), _) => copies[op],
-            (Self::Uniform(most), OpKind::StaticMvm { vectors, .. }) => {
-                (*most).min((*vectors).max(1))
-            }
-            (Self::Uniform(_), _) => 1,
+    /// Copies of an operator's matrix, which so many vectors are multiplied with.
+    pub(super) fn of(&self, op: usize, vectors: u32) -> u32 {
+        match self {
+            Self::Each(copies) => copies[op],
+            Self::Uniform(most) => vectors.max(1).min(*most),
         }
     }
 }
@@ -134,8 +131,8 @@ mod tests {
         design.replication = 16;
         let check = |design: &ChipDesign, expected: [u32; 3]| {
             let copies = Chip::new(&preset, design).copies(&workload);
-            let ops = workload.ops().iter().enumerate();
-            let found: Vec<u32> = ops.map(|(index, op)| copies.of(index, &op.kind)).collect();
+            let found = [16, 4, 1].iter().enumerate();
+            let found: Vec<u32> = found.map(|(op, &vectors)| copies.of(op, vectors)).collect();
             assert_eq!(found, expected);
         };
         check(&design, [16, 4, 1]);

@@ -1,0 +1,77 @@
+//! Quotients of counts, without what makes them slow.
+
+/// A divisor: a quotient takes a multiplication, which is several times as fast as a division.
+///
+/// With i = ⌊(2⁶⁴ − 1) / d⌋, ⌊n / d⌋ is ⌊(n + 1) · i / 2⁶⁴⌋ for all n and d of 32 bits: what i lacks of 2⁶⁴ / d
+/// takes more than nothing and no more than 1 / d from (n + 1) / d, which is at least 1 / d above ⌊n / d⌋ and
+/// reaches the next whole number where n + 1 is a multiple.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Divisor {
+    inverse: u64,
+}
+
+impl Divisor {
+    /// Division by `by`, or by 1 if that is 0.
+    pub(crate) fn new(by: u32) -> Self {
+        Self {
+            inverse: u64::MAX / u64::from(by.max(1)),
+        }
+    }
+
+    /// The quotient, rounded down.
+    #[inline]
+    pub(crate) fn floor(self, count: u32) -> u32 {
+        self.share_of(u64::from(count) + 1)
+    }
+
+    /// The quotient, rounded up: one more than that of the count before.
+    #[inline]
+    pub(crate) fn ceil(self, count: u32) -> u32 {
+        self.share_of(count.into()) + u32::from(count > 0)
+    }
+
+    #[inline]
+    fn share_of(self, next: u64) -> u32 {
+        ((u128::from(next) * u128::from(self.inverse)) >> 64) as u32
+    }
+}
+
+/// `count`, from 0 to 2⁶³, rounded up: [`f64::ceil`] is a call of the C library where a build does not
+/// take for granted that the processor rounds.
+#[inline]
+pub(crate) fn ceil(count: f64) -> f64 {
+    let floor = count as i64 as f64;
+    floor + f64::from(u8::from(floor < count))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(count: u32, by: u32) {
+        let divisor = Divisor::new(by);
+        assert_eq!(divisor.floor(count), count / by, "⌊{count} / {by}⌋");
+        assert_eq!(divisor.ceil(count), count.div_ceil(by), "⌈{count} / {by}⌉");
+    }
+
+    proptest! {
+        #[test]
+        fn quotients_are_those_of_division(count: u32, by in 1..=u32::MAX, small in 1_u32..1000, beside: i8) {
+            for by in [by, small] {
+                check(count, by);
+                check((count / by * by).saturating_add_signed(beside.into()), by);
+            }
+        }
+    }
+
+    #[test]
+    fn ends_of_the_range() {
+        for by in [1, 2, 3, 7, u32::MAX / 2, u32::MAX - 1, u32::MAX] {
+            for count in [0, 1, by - 1, by, u32::MAX - 1, u32::MAX] {
+                check(count, by);
+            }
+        }
+    }
+}
