@@ -30,6 +30,9 @@ pub struct Factor {
 
 /// Takes charges.
 pub(crate) trait Ledger {
+    /// Whether anybody asks for the share of an operator.
+    const BY_OPERATOR: bool = true;
+
     /// What follows is caused by this operator, or by none.
     fn begin(&mut self, _op: Option<usize>) {}
 
@@ -87,6 +90,8 @@ fn amount(unit: UnitCost, factors: &[Factor]) -> f64 {
 pub(crate) struct Total(f64);
 
 impl Ledger for Total {
+    const BY_OPERATOR: bool = false;
+
     #[inline]
     fn charge(&mut self, _: Component, unit: UnitCost, factors: &[Factor]) {
         self.0 += amount(unit, factors);

@@ -102,12 +102,12 @@ impl PimCostModel {
     }
 
     /// The work of all operators, one after another.
-    fn works(
+    fn works<L: Ledger>(
         &self,
         workload: &Workload,
         hardware: &Hardware,
         chip: &Chip<'_>,
-        ledger: &mut impl Ledger,
+        ledger: &mut L,
     ) -> Vec<OpWork> {
         let copies = chip.copies(workload);
         let mut works = vec![OpWork::default(); workload.ops().len()];
@@ -120,7 +120,9 @@ impl PimCostModel {
                 }
                 kind => chip.work((index, kind), &copies, ledger, work),
             }
-            work.energy_pj = ledger.total() - before;
+            if L::BY_OPERATOR {
+                work.energy_pj = ledger.total() - before;
+            }
         }
         works
     }
@@ -197,7 +199,9 @@ impl PimCostModel {
             let before = energy.total();
             energy.begin(Some(index));
             chip.charge_hops(work.input_bits, run.hops, energy);
-            work.energy_pj += energy.total() - before;
+            if L::BY_OPERATOR {
+                work.energy_pj += energy.total() - before;
+            }
         }
         energy.begin(None);
         let tiles = chip.tiles(placement.pes);

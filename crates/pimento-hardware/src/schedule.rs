@@ -26,6 +26,9 @@ pub(crate) struct Schedule {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Run {
     pub(crate) start_ns: f64,
+    /// Its first vector is there, if it waits for nothing meanwhile; told where operators are scheduled by
+    /// vectors.
+    first_ns: f64,
     pub(crate) end_ns: f64,
     /// The first tile of its crossbars, or that of its first input, or the first one; the memory's port
     /// for gathers.
@@ -40,8 +43,8 @@ pub(crate) struct Run {
 struct Arrival {
     /// The operator may begin.
     start_ns: f64,
-    /// The last vector of an input that streams is there.
-    last_vector_ns: Option<f64>,
+    /// The last vector of the inputs that stream is there; 0 without any.
+    last_vector_ns: f64,
     /// Hops of the farthest input.
     farthest: u32,
     /// Hops of all inputs.
@@ -65,20 +68,18 @@ impl Schedule {
         };
         let mut free_at = vec![0.0_f64; placement.shared as usize];
         let mut busy = vec![0.0_f64; placement.shared as usize];
-        for (index, (op, site)) in ops.iter().zip(&placement.sites).enumerate() {
+        for ((op, work), site) in ops.iter().zip(works).zip(&placement.sites) {
             let inputs = workload.inputs_of(op);
             let node = schedule.node(op, inputs, site, mesh);
-            let arrival = schedule.arrival(workload, works, op, node, scheduling);
-            let work = &mut works[index];
+            let arrival = schedule.arrival(workload, op, node, scheduling);
             let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site));
             work.stages.transfer_ns += longest * hop_ns;
             let mut run = Run {
                 node,
                 hops,
                 start_ns: arrival.start_ns,
-                end_ns: arrival
-                    .last_vector_ns
-                    .map_or(0.0, |last| last + first_vector_ns(op, work)),
+                first_ns: 0.0,
+                end_ns: 0.0,
             };
             schedule.interval_ns = later(schedule.interval_ns, work.interval_ns);
             let shared = site.shared.map(|shared| shared as usize);
@@ -87,7 +88,12 @@ impl Schedule {
                 busy[shared] += work.interval_ns;
                 schedule.interval_ns = later(schedule.interval_ns, busy[shared]);
             }
-            run.end_ns = later(run.end_ns, run.start_ns + work.stages.latency_ns());
+            run.end_ns = run.start_ns + work.stages.latency_ns();
+            if scheduling == Scheduling::Vectors {
+                let first_vector_ns = first_vector_ns(op, work);
+                run.first_ns = run.start_ns + first_vector_ns;
+                run.end_ns = later(run.end_ns, arrival.last_vector_ns + first_vector_ns);
+            }
             if let Some(shared) = shared {
                 free_at[shared] = run.end_ns;
             }
@@ -127,14 +133,7 @@ impl Schedule {
         }
     }
 
-    fn arrival(
-        &self,
-        workload: &Workload,
-        works: &[OpWork],
-        op: &Op,
-        node: Node,
-        scheduling: Scheduling,
-    ) -> Arrival {
+    fn arrival(&self, workload: &Workload, op: &Op, node: Node, scheduling: Scheduling) -> Arrival {
         let ops = workload.ops();
         let by_vectors = scheduling == Scheduling::Vectors && op.stream.is_some();
         let mut arrival = Arrival::default();
@@ -146,9 +145,8 @@ impl Schedule {
             arrival.hops += hops;
             let mut ready_ns = made.end_ns;
             if by_vectors && ops[input].stream == op.stream {
-                ready_ns = made.start_ns + first_vector_ns(&ops[input], &works[input]);
-                let last = later(arrival.last_vector_ns.unwrap_or(0.0), made.end_ns);
-                arrival.last_vector_ns = Some(last);
+                ready_ns = made.first_ns;
+                arrival.last_vector_ns = later(arrival.last_vector_ns, made.end_ns);
             }
             arrival.start_ns = later(arrival.start_ns, ready_ns);
         }
