@@ -256,6 +256,38 @@ fn neurram_silicon() {
     );
 }
 
+/// Where the energy of its products goes: word lines, neurons and input pulses.
+#[test]
+fn neurram_energy_split() {
+    let oracle = oracle::read(include_str!("oracles/neurram.json"));
+    let preset = ReramPreset::preset("neurram").unwrap();
+    let model = PimCostModel::new(preset.clone());
+    let groups: [(&str, &[&str]); 3] = [
+        ("wordline_switching_fj_per_op", &["dac"]),
+        (
+            "neuron_and_control_fj_per_op",
+            &["adc", "shift_add", "sample_hold"],
+        ),
+        ("input_pulses_fj_per_op", &["crossbar"]),
+    ];
+    let mut errors = Vec::new();
+    for row in oracle["energy_split_two_phase"].as_array().unwrap() {
+        let output_bits = number(row, "output_bits") as u8;
+        let hardware = hardware(&preset, |chip| chip.adc_bits = output_bits);
+        let layer = layer(128, 256, (4, number(row, "input_bits")));
+        let cost = model.cost(&layer, &hardware);
+        for (published, components) in groups {
+            let parts = cost.breakdown.components.iter();
+            let parts = parts.filter(|part| components.contains(&part.component));
+            let fj_per_op = parts.map(|part| part.energy_pj).sum::<f64>() * 1e3 / 65536.0;
+            errors.push((fj_per_op / row[published].as_f64().unwrap() - 1.0).abs());
+        }
+    }
+    let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+    let worst = errors.iter().copied().fold(0.0, f64::max);
+    assert!(mean <= 0.031 && worst <= 0.105, "{errors:?}");
+}
+
 /// One of its cores: neurons, drivers and cells.
 #[test]
 fn neurram_area_of_a_core() {
