@@ -2,9 +2,9 @@
 
 /// A divisor: a quotient takes a multiplication, which is several times as fast as a division.
 ///
-/// With i = ⌊(2⁶⁴ − 1) / d⌋, ⌊n / d⌋ is ⌊(n + 1) · i / 2⁶⁴⌋ for all n and d of 32 bits: what i lacks of 2⁶⁴ / d
-/// takes more than nothing and no more than 1 / d from (n + 1) / d, which is at least 1 / d above ⌊n / d⌋ and
-/// reaches the next whole number where n + 1 is a multiple.
+/// With i = ⌊(2⁶⁴ − 1) / d⌋ the quotient ⌊n / d⌋ is ⌊(n + 1) · i / 2⁶⁴⌋ for all n and d of 32 bits. For
+/// (n + 1) · i / 2⁶⁴ is less than (n + 1) / d, by no more than 2⁻³² and so by no more than 1 / d; and (n + 1) / d is
+/// at least 1 / d above ⌊n / d⌋, and no more than 1 above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Divisor {
     inverse: u64,
@@ -63,6 +63,13 @@ mod tests {
                 check(count, by);
                 check((count / by * by).saturating_add_signed(beside.into()), by);
             }
+        }
+    }
+
+    #[test]
+    fn counts_are_rounded_up() {
+        for count in [0.0, 0.25, 1.0, 1.5, 2.0_f64.powi(53), 1e18] {
+            assert_eq!(ceil(count), count.ceil());
         }
     }
 
