@@ -230,6 +230,21 @@ fn mistakes_on_the_command_line_and_in_designs() {
         "\"fields\": 25",
         "`table_rows` has 26 entries",
     );
+    let hardware: serde_json::Value = serde_json::from_str(&design).expect("JSON");
+    for (table, key, expected) in [
+        ("chip", "cell_bits", "1 to 8"),
+        ("chip", "dac_bits", "1 to 8"),
+        ("chip", "crossbar_rows", "1 or more"),
+        ("chip", "pes_per_tile", "1 or more"),
+        ("memory", "channels", "1 or more"),
+    ] {
+        let number = &hardware["hardware"][table][key];
+        check(
+            &format!("\"{key}\": {number}"),
+            &format!("\"{key}\": 0"),
+            &format!("`hardware.{table}.{key}` is 0, expected {expected}"),
+        );
+    }
 }
 
 #[test]

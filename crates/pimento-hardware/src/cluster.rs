@@ -162,7 +162,7 @@ impl Problem<'_> {
                 })
                 .collect(),
             latency_ns: filling.latency_ns,
-            energy_pj: filling.energy_pj + standby_mw * self.deadline_ns,
+            energy_pj: filling.energy_pj + standby_mw * self.deadline_ns.max(filling.latency_ns),
             violation: (filling.latency_ns / self.deadline_ns - 1.0).max(0.0),
         })
     }

@@ -1,6 +1,7 @@
 //! What may be chosen of the hardware: the values that hardware genes take.
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::reram::ReramPreset;
 
@@ -27,6 +28,57 @@ impl Hardware {
                 cache_kb: 0,
             },
         }
+    }
+}
+
+/// A size of hardware that cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("`hardware.{key}` is {value}, expected {expected}")]
+pub struct HardwareError {
+    key: &'static str,
+    value: u16,
+    expected: &'static str,
+}
+
+impl Hardware {
+    /// Checks that all sizes are in their ranges.
+    pub fn validate(&self) -> Result<(), HardwareError> {
+        let (chip, memory) = (&self.chip, &self.memory);
+        let counts = [
+            ("chip.crossbar_rows", chip.crossbar_rows),
+            ("chip.crossbar_cols", chip.crossbar_cols),
+            ("chip.crossbars_per_pe", chip.crossbars_per_pe),
+            ("chip.pes_per_tile", chip.pes_per_tile),
+            ("chip.replication", chip.replication),
+            ("memory.channels", memory.channels),
+        ];
+        let bits = [
+            ("chip.cell_bits", chip.cell_bits, 8, "1 to 8"),
+            ("chip.dac_bits", chip.dac_bits, 8, "1 to 8"),
+            ("chip.adc_bits", chip.adc_bits, 16, "1 to 16"),
+        ];
+        let is_count = |key, value: u16| match value {
+            0 => Err(HardwareError {
+                key,
+                value,
+                expected: "1 or more",
+            }),
+            _ => Ok(()),
+        };
+        counts
+            .into_iter()
+            .try_for_each(|(key, value)| is_count(key, value))?;
+        for (key, value, most, expected) in bits {
+            if !(1..=most).contains(&value) {
+                let value = value.into();
+                return Err(HardwareError {
+                    key,
+                    value,
+                    expected,
+                });
+            }
+        }
+        Ok(())
     }
 }
 

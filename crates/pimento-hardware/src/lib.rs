@@ -25,8 +25,8 @@ mod workload;
 pub use cluster::{ClusterPlacement, ClusterPreset, MatrixPlacement};
 pub use cost::{Breakdown, ComponentCost, Cost, CostModel, CostSummary, Figures, OpCost};
 pub use design::{
-    ChipDesign, Dynamic, Hardware, MemoryDesign, MemoryStandard, Packing, PimLevel, Readout,
-    Scheduling,
+    ChipDesign, Dynamic, Hardware, HardwareError, MemoryDesign, MemoryStandard, Packing, PimLevel,
+    Readout, Scheduling,
 };
 pub use dram::{
     AccessBins, AccessBinsError, AccessTrace, Accesses, BankGroup, BankLoad, BankMemory, Bound,

@@ -47,6 +47,18 @@ pub enum PresetError {
         /// What asks for it.
         reason: &'static str,
     },
+    /// An entry of the table of converters that cannot be.
+    #[error("the {bits}-bit entry of `adc.table` has `{key} = {value}`, expected {expected}")]
+    AdcEntry {
+        /// Bits of the entry.
+        bits: u8,
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: f64,
+        /// What is allowed.
+        expected: &'static str,
+    },
     /// The converters of the published sizes cannot read what the crossbars add up.
     #[error(
         "`chip.adc-bits` is {adc_bits}, but one row of {cell_bits}-bit cells driven with {dac_bits} bits needs {needed}: take more bits, or `readout = \"all-rows\"`, which rounds"
@@ -86,6 +98,7 @@ impl PresetError {
             Self::OutOfRange { key, .. }
             | Self::NotPositive { key, .. }
             | Self::Missing { key, .. } => Some(key.split_once('.').unwrap_or((key, ""))),
+            Self::AdcEntry { .. } => Some(("adc", "table")),
             Self::UnreadableRow { .. } => Some(("chip", "adc-bits")),
             Self::CrossbarBeyondTile { .. } => Some(("chip", "crossbar-rows")),
         }

@@ -30,6 +30,8 @@ pub(crate) struct Run {
     /// vectors.
     first_ns: f64,
     pub(crate) end_ns: f64,
+    /// The operator before it in its shared crossbar, if it waits for that one longest.
+    after: Option<usize>,
     /// The first tile of its crossbars, or that of its first input, or the first one; the memory's port
     /// for gathers.
     pub(crate) node: Node,
@@ -66,9 +68,9 @@ impl Schedule {
             runs: Vec::with_capacity(ops.len()),
             ..Self::default()
         };
-        let mut free_at = vec![0.0_f64; placement.shared as usize];
+        let mut free = vec![(0.0_f64, 0); placement.shared as usize];
         let mut busy = vec![0.0_f64; placement.shared as usize];
-        for ((op, work), site) in ops.iter().zip(works).zip(&placement.sites) {
+        for (index, ((op, work), site)) in ops.iter().zip(works).zip(&placement.sites).enumerate() {
             let inputs = workload.inputs_of(op);
             let node = schedule.node(op, inputs, site, mesh);
             let arrival = schedule.arrival(workload, op, node, scheduling);
@@ -80,11 +82,15 @@ impl Schedule {
                 start_ns: arrival.start_ns,
                 first_ns: 0.0,
                 end_ns: 0.0,
+                after: None,
             };
             schedule.interval_ns = later(schedule.interval_ns, work.interval_ns);
             let shared = site.shared.map(|shared| shared as usize);
             if let Some(shared) = shared {
-                run.start_ns = later(run.start_ns, free_at[shared]);
+                let (free_ns, last) = free[shared];
+                if free_ns > run.start_ns {
+                    (run.start_ns, run.after) = (free_ns, Some(last));
+                }
                 busy[shared] += work.interval_ns;
                 schedule.interval_ns = later(schedule.interval_ns, busy[shared]);
             }
@@ -95,7 +101,7 @@ impl Schedule {
                 run.end_ns = later(run.end_ns, arrival.last_vector_ns + first_vector_ns);
             }
             if let Some(shared) = shared {
-                free_at[shared] = run.end_ns;
+                free[shared] = (run.end_ns, index);
             }
             schedule.latency_ns = later(schedule.latency_ns, run.end_ns);
             schedule.runs.push(run);
@@ -103,8 +109,8 @@ impl Schedule {
         schedule
     }
 
-    /// The operators that decide the latency, from first to last: of each one's inputs the one that
-    /// ends last, back from the operator that ends last.
+    /// The operators that decide the latency, from first to last: before each one that for which its
+    /// crossbar waits, or else of its inputs the one that ends last, back from the operator that ends last.
     pub(crate) fn critical_path(&self, workload: &Workload) -> Vec<usize> {
         let end = |op: usize| self.runs[op].end_ns;
         let latest =
@@ -114,7 +120,8 @@ impl Schedule {
         while let Some(op) = at {
             path.push(op);
             let inputs = workload.inputs_of(&workload.ops()[op]).iter();
-            at = latest(&mut inputs.map(|&input| usize::from(input)));
+            let latest = || latest(&mut inputs.map(|&input| usize::from(input)));
+            at = self.runs[op].after.or_else(latest);
         }
         path.reverse();
         path

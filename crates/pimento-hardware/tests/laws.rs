@@ -124,6 +124,12 @@ fn component(workload: &Workload, hardware: &Hardware, name: &str) -> f64 {
         .map_or(0.0, |part| part.energy_pj)
 }
 
+/// Models of all built-in chips.
+fn model() -> impl Strategy<Value = PimCostModel> {
+    let presets = prop::sample::select(ReramPreset::preset_names());
+    presets.prop_map(|name| PimCostModel::new(ReramPreset::preset(name).expect("one of the names")))
+}
+
 fn ops() -> impl Strategy<Value = Vec<OpKind>> {
     prop::collection::vec(prop_oneof![matrix(), digital()], 0..8)
 }
@@ -263,6 +269,30 @@ proptest! {
         prop_assert!((apart.throughput_per_s / packed.throughput_per_s - f64::from(count)).abs() < 1e-9);
     }
 
+    /// Each operator of the path begins when the one before it ends, which made its input or had its
+    /// crossbar.
+    #[test]
+    fn the_critical_path_has_no_gaps(
+        model in model(), hardware in hardware(), ops in ops(), few in prop::collection::vec(1..30_u32, 1..6),
+    ) {
+        let chip = ChipDesign { scheduling: Scheduling::Operators, ..hardware.chip };
+        let mut workload = workload(&ops);
+        // Small matrices side by side, which may share a crossbar.
+        let last = workload.ops().len() as u16 - 1;
+        for &rows in &few {
+            let kind = OpKind::StaticMvm { rows, cols: 4, vectors: rows, weight_bits: 4, activation_bits: 8 };
+            workload.push(1, "small", kind, &[last]);
+        }
+        let cost = model.cost(&workload, &Hardware { chip, ..hardware });
+        let mut now_ns = 0.0_f64;
+        for &op in &cost.breakdown.critical_path {
+            let op = &cost.breakdown.ops[op];
+            prop_assert!((op.start_ns - now_ns).abs() <= 1e-9 * now_ns);
+            now_ns = op.start_ns + op.latency_ns;
+        }
+        prop_assert_eq!(now_ns, cost.summary.latency_ns);
+    }
+
     /// A chain whose operators give vectors: the consumer of vectors begins earlier, ends no later, and
     /// never before its input does.
     #[test]
@@ -308,8 +338,9 @@ proptest! {
     }
 
     #[test]
-    fn another_operator_never_costs_less(hardware in hardware(), ops in ops(), extra in matrix()) {
-        let model = PimCostModel::isaac();
+    fn another_operator_never_costs_less(
+        model in model(), hardware in hardware(), ops in ops(), extra in matrix(),
+    ) {
         let before = model.summary(&workload(&ops), &hardware);
         let mut more = ops;
         more.push(extra);
@@ -322,7 +353,9 @@ proptest! {
     }
 
     #[test]
-    fn a_larger_matrix_or_more_bits_never_cost_less(hardware in hardware(), op in matrix(), axis in 0..5) {
+    fn a_larger_matrix_or_more_bits_never_cost_less(
+        model in model(), hardware in hardware(), op in matrix(), axis in 0..5,
+    ) {
         let OpKind::StaticMvm { rows, cols, vectors, weight_bits, activation_bits } = op else {
             unreachable!("the strategy makes matrices")
         };
@@ -334,7 +367,6 @@ proptest! {
             weight_bits: weight_bits + grow(3) as u8,
             activation_bits: activation_bits + grow(4) as u8,
         };
-        let model = PimCostModel::isaac();
         let before = model.summary(&workload(&[op]), &hardware);
         let after = model.summary(&workload(&[larger]), &hardware);
         prop_assume!(before.violation == 0.0);
@@ -346,13 +378,15 @@ proptest! {
     }
 
     #[test]
-    fn operators_side_by_side_may_swap(hardware in hardware(), ops in prop::collection::vec(matrix(), 2..6)) {
+    fn operators_side_by_side_may_swap(
+        model in model(), hardware in hardware(), ops in prop::collection::vec(matrix(), 2..6),
+    ) {
         let parallel = |ops: &[OpKind]| {
             let mut workload = Workload::with_capacity(ops.len());
             for op in ops {
                 workload.push(1, "op", op.clone(), &[]);
             }
-            PimCostModel::isaac().summary(&workload, &hardware)
+            model.summary(&workload, &hardware)
         };
         let (one, other) = (parallel(&ops), parallel(&ops.iter().rev().cloned().collect::<Vec<_>>()));
         prop_assert!((one.energy_pj - other.energy_pj).abs() <= 1e-12 * one.energy_pj);

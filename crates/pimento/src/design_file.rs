@@ -36,6 +36,10 @@ impl DesignFile {
             .network
             .validate()
             .map_err(|error| Error::json(path, error))?;
+        design
+            .hardware
+            .validate()
+            .map_err(|error| Error::json(path, error))?;
         let (tables, fields) = (design.table_rows.len(), design.network.input.fields);
         if tables != fields {
             let message =

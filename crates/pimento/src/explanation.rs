@@ -405,5 +405,6 @@ fn render_path(steps: &[Step]) -> String {
 const STAGES: &str = "\
 transfer: from buffers and over the chip's network; write: an operand into cells; working: reads of
 crossbars, steps of digital lanes or rows from memory; last conversion: what follows the last read;
-reduction: sums of crossbars are added up, rows of compressed tables combined
+reduction: sums of crossbars are added up, rows of compressed tables combined; the rest of all ns an operator
+waits for vectors of its inputs, while which operators overlap
 ";

@@ -97,8 +97,7 @@ impl OpWork {
 
 impl<'a> Chip<'a> {
     pub(crate) fn new(preset: &'a ReramPreset, design: &'a ChipDesign) -> Self {
-        let found = preset.adc(design.adc_bits);
-        let adc = found.unwrap_or_else(|| preset.nearest_adc(design.adc_bits));
+        let (adc, bits_away) = preset.nearest_adc(design.adc_bits);
         let lossless_bits = u32::from(design.adc_bits) + u32::from(preset.encoding.saves_adc_bit);
         Self {
             preset,
@@ -108,11 +107,11 @@ impl<'a> Chip<'a> {
             converters: Converters::new(preset, design, adc),
             shares: Shares::new(preset, design),
             lossless_bits,
-            adc_violation: if found.is_some() { 0.0 } else { 1.0 },
+            adc_violation: f64::from(bits_away),
         }
     }
 
-    /// How far the chip itself is from being buildable.
+    /// How far the chip itself is from being buildable: bits between its converters and those that there are.
     pub(crate) fn violation(&self) -> f64 {
         self.adc_violation
     }

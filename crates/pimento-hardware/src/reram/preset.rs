@@ -244,14 +244,18 @@ impl ReramPreset {
         }
     }
 
-    /// The nearest resolution that has a converter.
-    pub(crate) fn nearest_adc(&self, bits: u8) -> AdcCost {
-        self.adc(bits).unwrap_or_else(|| {
-            let points = self.adc.table.iter();
-            let nearest = points.min_by_key(|point| point.bits.abs_diff(bits));
-            let bits = nearest.map_or(4, |point| point.bits);
-            self.adc(bits).expect("the nearest point is in the table")
-        })
+    /// The converter of the nearest resolution that has one, and how many bits away that is.
+    pub(crate) fn nearest_adc(&self, bits: u8) -> (AdcCost, u8) {
+        if let Some(adc) = self.adc(bits) {
+            return (adc, 0);
+        }
+        let points = self.adc.table.iter();
+        let nearest = points.min_by_key(|point| point.bits.abs_diff(bits));
+        let nearest = nearest.map_or(4, |point| point.bits);
+        let adc = self
+            .adc(nearest)
+            .expect("the nearest point is in the table");
+        (adc, nearest.abs_diff(bits))
     }
 }
 
@@ -282,12 +286,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_an_error_that_names_the_key() {
-        let text = ReramPreset::preset_text("isaac").expect("built in");
-        let check = |old: &str, new: &str, expected: &str| {
+        let check_in = |preset: &str, old: &str, new: &str, expected: &str| {
+            let text = ReramPreset::preset_text(preset).expect("built in");
             assert!(text.contains(old), "{old}");
             let error = ReramPreset::parse(&text.replacen(old, new, 1)).expect_err("a fault");
             assert!(error.to_string().contains(expected), "{error}");
         };
+        let check = |old: &str, new: &str, expected: &str| check_in("isaac", old, new, expected);
         check(
             "area-um2 = 25.0",
             "area-um2 = -25.0",
@@ -318,6 +323,38 @@ mod tests {
             "tiles = 168",
             "tiles = 168\nchips = 2",
             "unknown field `chips`",
+        );
+        check(
+            "fraction = 0.1",
+            "fraction = 5.0",
+            "`leakage.fraction` is 5, expected 0 to 1",
+        );
+        let neurram =
+            |old: &str, new: &str, expected: &str| check_in("neurram", old, new, expected);
+        for (key, value) in [
+            ("integrate-ns", "280.0"),
+            ("step-ns", "270.0"),
+            ("phase-ns", "320.0"),
+            ("bit-ns", "100.0"),
+            ("step-pj", "0.3"),
+        ] {
+            let line = |sign: &str| format!("\n{key} = {sign}{value}");
+            neurram(&line(""), &line("-"), &format!("`integrator.{key}` is -"));
+        }
+        neurram(
+            "phase-ns = 320.0",
+            "phase-ns = nan",
+            "`integrator.phase-ns` is NaN",
+        );
+        neurram(
+            "{ bits = 5,",
+            "{ bits = 4,",
+            "the 4-bit entry of `adc.table` has `bits = 4`",
+        );
+        neurram(
+            "energy-pj = 1.5,",
+            "energy-pj = -1.5,",
+            "the 5-bit entry of `adc.table` has `energy-pj = -1.5`, expected 0 or more",
         );
     }
 }

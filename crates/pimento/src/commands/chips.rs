@@ -33,8 +33,9 @@ fn list() -> String {
     let presets = ReramPreset::preset_names();
     let presets = presets.into_iter().filter_map(ReramPreset::preset);
     format!(
-        "{}power and area of the published chip, all units busy; TOPS and TOPS/W with weights and \
-         inputs of so many bits\n",
+        "{}power and area of a chip of the published sizes, all units busy, with parts that are assumed where the \
+         published one has none (the sources of its tables say so); TOPS and TOPS/W with weights and inputs of so \
+         many bits\n",
         table::table(&header, presets.map(|preset| row(&preset)))
     )
 }

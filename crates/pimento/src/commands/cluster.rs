@@ -52,7 +52,8 @@ fn render(cluster: &ClusterPreset, placement: &ClusterPlacement, deadline_us: f6
             100.0 * placement.violation
         );
     }
-    let power_mw = placement.energy_pj / (1e3 * deadline_us);
+    let period_ns = placement.latency_ns.max(1e3 * deadline_us);
+    let power_mw = placement.energy_pj / period_ns;
     let figures = [
         ("latency", quantity::time(placement.latency_ns)),
         ("energy of a period", quantity::energy(placement.energy_pj)),

@@ -183,7 +183,7 @@ fn figures(cost: &Cost) -> String {
             format!("{} TOPS", quantity::number(figures.tops, 4)),
         ),
         (
-            "operations per energy",
+            "operations per energy, one inference after another",
             format!("{} TOPS/W", quantity::number(figures.tops_per_w, 4)),
         ),
         (
@@ -192,12 +192,16 @@ fn figures(cost: &Cost) -> String {
         ),
         ("static power", quantity::power(figures.static_mw)),
         (
-            "power, all units busy",
+            "power of the chip, all units busy",
             quantity::power(figures.peak_power_mw),
         ),
         (
             "latency, one operator at a time",
-            quantity::time(figures.one_by_one_ns),
+            format!(
+                "{}: {:.2} times as long",
+                quantity::time(figures.one_by_one_ns),
+                figures.one_by_one_ns / summary.latency_ns
+            ),
         ),
         (
             "crossbars working",

@@ -129,7 +129,17 @@ impl ReramPreset {
             numbers.push(("write.endurance", table.endurance));
         }
         if let Some(table) = &self.integrator {
-            numbers.push(("integrator.bits-per-phase", f64::from(table.bits_per_phase)));
+            numbers.extend([
+                ("integrator.bits-per-phase", f64::from(table.bits_per_phase)),
+                ("integrator.integrate-ns", table.integrate_ns),
+                ("integrator.step-ns", table.step_ns),
+            ]);
+        }
+        if let Some(pulse_ns) = self.crossbar.pulse_ns {
+            numbers.push(("crossbar.pulse-ns", pulse_ns));
+        }
+        if let Some(table) = &self.adc.sar {
+            numbers.extend([("adc.sar", table.column_ohm), ("adc.sar", table.read_v)]);
         }
         numbers
     }
@@ -191,17 +201,60 @@ impl ReramPreset {
         if let Some(table) = &self.write {
             costs.push(("write.cell-pj", table.cell_pj));
         }
-        let points = self.adc.table.iter();
-        costs.extend(points.flat_map(|point| {
-            [
-                ("adc.table", point.energy_pj),
-                ("adc.table", point.area_um2),
-            ]
-        }));
+        if let Some(table) = &self.integrator {
+            costs.extend([
+                ("integrator.phase-ns", table.phase_ns),
+                ("integrator.bit-ns", table.bit_ns),
+                ("integrator.sample-pj", table.sample_pj),
+                ("integrator.integrate-pj", table.integrate_pj),
+                ("integrator.step-pj", table.step_pj),
+                ("integrator.shift-add-pj", table.shift_add_pj),
+            ]);
+        }
+        if self.adc.rule == AdcRule::Sar
+            && let Some(adc) = self.adc(self.chip.adc_bits)
+        {
+            costs.push(("adc.sar", adc.energy_pj));
+        }
+        let settling = self.crossbar.settling_ns.iter();
+        costs.extend(settling.map(|&ns| ("crossbar.settling-ns", ns)));
+        costs.extend([
+            ("adc.cycles", self.adc.cycles.fixed),
+            ("adc.cycles", self.adc.cycles.per_bit),
+        ]);
         costs
     }
 
     fn check_adc(&self) -> Result<(), PresetError> {
+        for (index, point) in self.adc.table.iter().enumerate() {
+            let entry = |key, value: f64, is_right: bool, expected| {
+                let wrong = PresetError::AdcEntry {
+                    bits: point.bits,
+                    key,
+                    value,
+                    expected,
+                };
+                is_right.then_some(()).ok_or(wrong)
+            };
+            let others = &self.adc.table[..index];
+            let is_new = others.iter().all(|other| other.bits != point.bits);
+            let bits = f64::from(point.bits);
+            entry("bits", bits, is_new, "bits that no other entry has")?;
+            let is_cost = |value: f64| value.is_finite() && value >= 0.0;
+            let (energy, area) = (point.energy_pj, point.area_um2);
+            entry("energy-pj", energy, is_cost(energy), "0 or more")?;
+            entry("area-um2", area, is_cost(area), "0 or more")?;
+            let rate = point.rate_gs.unwrap_or(self.adc.rate_gs);
+            let is_rate = rate.is_finite() && rate > 0.0;
+            entry("rate-gs", rate, is_rate, "a positive number")?;
+        }
+        let cycles = self.adc.cycles;
+        if cycles.fixed + cycles.per_bit <= 0.0 {
+            return Err(PresetError::NotPositive {
+                key: "adc.cycles",
+                value: cycles.fixed + cycles.per_bit,
+            });
+        }
         match self.adc.rule {
             AdcRule::Table if self.adc.table.is_empty() => Err(PresetError::Missing {
                 key: "adc.table",
@@ -214,9 +267,17 @@ impl ReramPreset {
             _ if self.adc(self.chip.adc_bits).is_none() => Err(PresetError::OutOfRange {
                 key: "chip.adc-bits",
                 value: f64::from(self.chip.adc_bits),
-                expected: "bits that `adc.table` has, or 4 and more for the other rules",
+                expected: self.adc_bits(),
             }),
             _ => Ok(()),
+        }
+    }
+
+    /// What bits converters may have.
+    fn adc_bits(&self) -> &'static str {
+        match self.adc.rule {
+            AdcRule::Table => "bits that `adc.table` has",
+            AdcRule::Regression | AdcRule::Sar => "4 or more",
         }
     }
 
@@ -229,6 +290,28 @@ impl ReramPreset {
                     key,
                     value: f64::from(bits),
                     expected: "1 to 8",
+                });
+            }
+        }
+        for (key, value, expected, is_right) in [
+            (
+                "node-nm",
+                self.node_nm,
+                "1 to 1000",
+                (1.0..=1000.0).contains(&self.node_nm),
+            ),
+            (
+                "leakage.fraction",
+                self.leakage.fraction,
+                "0 to 1",
+                self.leakage.fraction <= 1.0,
+            ),
+        ] {
+            if !is_right {
+                return Err(PresetError::OutOfRange {
+                    key,
+                    value,
+                    expected,
                 });
             }
         }
