@@ -18,7 +18,7 @@ pub(crate) struct Schedule {
     /// End of the last one.
     pub(crate) latency_ns: f64,
     /// Time between two inferences when operators work on neighbouring ones: that of the busiest
-    /// operator or shared crossbar.
+    /// operator, shared crossbar or tile, whose lanes one operator has at a time.
     pub(crate) interval_ns: f64,
 }
 
@@ -70,6 +70,7 @@ impl Schedule {
         };
         let mut free = vec![(0.0_f64, 0); placement.shared as usize];
         let mut busy = vec![0.0_f64; placement.shared as usize];
+        let mut lanes_busy = vec![0.0_f64; mesh.tiles(placement.crossbars) as usize];
         for (index, ((op, work), site)) in ops.iter().zip(works).zip(&placement.sites).enumerate() {
             let inputs = workload.inputs_of(op);
             let node = schedule.node(op, inputs, site, mesh);
@@ -85,6 +86,11 @@ impl Schedule {
                 after: None,
             };
             schedule.interval_ns = later(schedule.interval_ns, work.interval_ns);
+            if site.crossbars == 0 && !node.is_memory() {
+                let lanes = &mut lanes_busy[node.tile as usize];
+                *lanes += work.interval_ns;
+                schedule.interval_ns = later(schedule.interval_ns, *lanes);
+            }
             let shared = site.shared.map(|shared| shared as usize);
             if let Some(shared) = shared {
                 let (free_ns, last) = free[shared];

@@ -293,6 +293,21 @@ proptest! {
         prop_assert_eq!(now_ns, cost.summary.latency_ns);
     }
 
+    /// Without crossbars all operators are on the first tile's lanes.
+    #[test]
+    fn lanes_of_a_tile_have_one_operator_at_a_time(
+        model in model(), hardware in hardware(), ops in prop::collection::vec(digital(), 1..6),
+    ) {
+        let chip = ChipDesign { dynamic: Dynamic::Digital, ..hardware.chip };
+        let mut workload = Workload::with_capacity(ops.len());
+        for op in &ops {
+            workload.push(1, "op", op.clone(), &[]);
+        }
+        let cost = model.cost(&workload, &Hardware { chip, ..hardware });
+        let interval_ns: f64 = cost.breakdown.ops.iter().map(|op| op.interval_ns).sum();
+        prop_assert!((cost.summary.throughput_per_s * interval_ns / 1e9 - 1.0).abs() < 1e-9);
+    }
+
     /// A chain whose operators give vectors: the consumer of vectors begins earlier, ends no later, and
     /// never before its input does.
     #[test]

@@ -29,6 +29,8 @@ pub(crate) struct Placement {
     pub(crate) sites: Vec<Site>,
     /// Processing elements that hold something.
     pub(crate) pes: u32,
+    /// Crossbars of those.
+    pub(crate) crossbars: u32,
     /// Shared crossbars.
     pub(crate) shared: u32,
 }
@@ -81,6 +83,7 @@ impl Placement {
         Self {
             sites,
             pes,
+            crossbars: pes * per_pe,
             shared: 0,
         }
     }
@@ -125,6 +128,7 @@ impl Placement {
         Self {
             sites,
             pes: next.div_ceil(u32::from(design.crossbars_per_pe)),
+            crossbars: next,
             shared: shared.len() as u32,
         }
     }
@@ -181,6 +185,11 @@ impl Mesh {
             width,
             by_width: Divisor::new(width),
         }
+    }
+
+    /// Tiles that so many crossbars take; at least one.
+    pub(crate) fn tiles(&self, crossbars: u32) -> u32 {
+        self.crossbars_per_tile.ceil(crossbars).max(1)
     }
 
     /// The tile of a crossbar.
