@@ -44,7 +44,7 @@ impl PimCostModel {
     }
 
     /// The model of tables whose rows are asked for so, one popularity per table of a gather; they count
-    /// where a design has a cache. Gathers of another number of tables are taken to be asked for as
+    /// where a design has a cache, or tables in crossbars. Gathers of another number of tables are taken to be asked for as
     /// Criteo's largest are: by the law of Zipf and Mandelbrot with exponent 1.10 and shift 5.
     #[must_use]
     pub fn with_popularities(mut self, popularities: Vec<Popularity>) -> Self {
@@ -137,7 +137,7 @@ impl PimCostModel {
         ledger: &mut impl Ledger,
     ) -> OpWork {
         let Some(standard) = self.standard(hardware.memory.standard) else {
-            return chip.lookups(tables, ledger);
+            return chip.lookups(tables, &self.laws, ledger);
         };
         let cache = (&self.cache, &self.laws);
         let gather = Gather::new(standard, &hardware.memory, tables, cache, ledger);

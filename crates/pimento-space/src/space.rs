@@ -182,6 +182,13 @@ impl SearchSpace {
         self.hardware.memory_cache_kb != [0]
     }
 
+    /// Whether tables may lie in crossbars.
+    pub fn has_tables_in_crossbars(&self) -> bool {
+        self.hardware
+            .memory_standard
+            .contains(&MemoryStandard::Reram)
+    }
+
     /// Whether networks round activations in learned ranges.
     pub fn has_learned_ranges(&self) -> bool {
         self.precision.activation_range == ActivationRange::Learned

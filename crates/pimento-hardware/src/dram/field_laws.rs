@@ -19,11 +19,21 @@ const CRITEO: (f64, f64) = (1.10, 5.0);
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct FieldLaws(Vec<FieldLaw>);
 
-/// The popularity of a field, and caches of what may be stored of it.
+/// The popularity of a field, and what is known of what may be stored of it.
 #[derive(Debug, Clone, PartialEq)]
 struct FieldLaw {
     popularity: Popularity,
-    known: Vec<(Stored, Box<Residents>)>,
+    known: Vec<Known>,
+}
+
+/// What prices need of stored rows.
+#[derive(Debug, Clone, PartialEq)]
+struct Known {
+    stored: Stored,
+    /// What a cache has of them.
+    residents: Box<Residents>,
+    /// Share of the hottest.
+    hottest: f64,
 }
 
 /// What is stored of a field: rows of its table, and which of them a row is for.
@@ -34,7 +44,7 @@ impl FieldLaws {
     pub(crate) fn new(popularities: Vec<Popularity>) -> Self {
         let law = |popularity: Popularity| {
             let whole = (popularity.rows() as u64, StoredLaw::WHOLE);
-            let known = vec![(whole, residents(&popularity, whole))];
+            let known = vec![Known::new(&popularity, whole)];
             FieldLaw { popularity, known }
         };
         Self(popularities.into_iter().map(law).collect())
@@ -49,9 +59,8 @@ impl FieldLaws {
         let stored = (0..parts.len()).map(|place| StoredLaw::of(table, place));
         for stored in stored.chain([StoredLaw::WHOLE]) {
             let stored = (table.rows, stored);
-            if law.known.iter().all(|(known, _)| *known != stored) {
-                let new = residents(&law.popularity, stored);
-                law.known.push((stored, new));
+            if law.known(stored).is_none() {
+                law.known.push(Known::new(&law.popularity, stored));
             }
         }
     }
@@ -83,18 +92,54 @@ impl FieldLaws {
         };
         flows.iter().map(&mut of_flow).collect()
     }
+
+    /// Share of the look-ups that goes to the hottest row of the stored table number `place` of table number
+    /// `field` of a gather, where the popularity of its `tables` is known.
+    pub(crate) fn hottest(
+        &self,
+        tables: &[EmbeddingTable],
+        field: usize,
+        place: usize,
+    ) -> Option<f64> {
+        if self.0.len() != tables.len() {
+            return None;
+        }
+        let (law, table) = (&self.0[field], &tables[field]);
+        let stored = (table.rows, StoredLaw::of(table, place));
+        let tabulated = law.known(stored).map(|known| known.hottest);
+        Some(tabulated.unwrap_or_else(|| popularity(&law.popularity, stored).hottest()))
+    }
+}
+
+impl Known {
+    fn new(field: &Popularity, stored: Stored) -> Self {
+        let rows = popularity(field, stored);
+        Self {
+            stored,
+            residents: Box::new(Residents::new(&rows, CachePolicy::Lru)),
+            hottest: rows.hottest(),
+        }
+    }
 }
 
 impl FieldLaw {
+    fn known(&self, stored: Stored) -> Option<&Known> {
+        self.known.iter().find(|known| known.stored == stored)
+    }
+
     fn residents(&self, stored: Stored) -> Cow<'_, Box<Residents>> {
-        match self.known.iter().find(|(known, _)| *known == stored) {
-            Some((_, residents)) => Cow::Borrowed(residents),
+        match self.known(stored) {
+            Some(known) => Cow::Borrowed(&known.residents),
             None => Cow::Owned(residents(&self.popularity, stored)),
         }
     }
 }
 
-fn residents(popularity: &Popularity, (rows, law): Stored) -> Box<Residents> {
-    let stored = law.popularity(popularity, rows);
-    Box::new(Residents::new(&stored, CachePolicy::Lru))
+fn residents(field: &Popularity, stored: Stored) -> Box<Residents> {
+    let rows = popularity(field, stored);
+    Box::new(Residents::new(&rows, CachePolicy::Lru))
+}
+
+fn popularity(field: &Popularity, (rows, law): Stored) -> Popularity {
+    law.popularity(field, rows)
 }

@@ -7,6 +7,7 @@
 
 use crate::{
     component::Component,
+    dram::FieldLaws,
     ledger::{Ledger, times, unit},
     reram::{
         chip::{Chip, OpWork},
@@ -15,7 +16,7 @@ use crate::{
     workload::{EmbeddingTable, StoredTable},
 };
 
-/// Popularity of rows: the i-th most popular one is asked for in proportion to (i + `SHIFT`)^−`SKEW`.
+/// Popularity of rows where it is not known: the i-th most popular one is asked for in proportion to (i + `SHIFT`)^−`SKEW`.
 /// Fitted to the hit rates of caches before Criteo's five largest tables, as measured by
 /// harvard-acc/RecPipe (`RPAccel_characterization/embedding`).
 const SKEW: f64 = 1.10;
@@ -31,14 +32,22 @@ struct Reads {
 
 impl Chip<'_> {
     /// Reads the rows of tables and combines those of compressed ones on the lanes of a tile.
-    pub(crate) fn lookups(&self, tables: &[EmbeddingTable], ledger: &mut impl Ledger) -> OpWork {
+    pub(crate) fn lookups(
+        &self,
+        tables: &[EmbeddingTable],
+        laws: &FieldLaws,
+        ledger: &mut impl Ledger,
+    ) -> OpWork {
         let mut work = OpWork::default();
         let (mut crossbars, mut output_bits, mut cells, mut macs) = (0.0, 0.0, 0.0, 0.0);
         let mut widest = 0;
-        for table in tables {
+        for (field, table) in tables.iter().enumerate() {
             let count = f64::from(table.lookups);
-            for part in table.storage.parts(table.rows, u64::from(table.width)) {
-                let reads = self.read_rows(part, table, ledger);
+            let parts = table.storage.parts(table.rows, u64::from(table.width));
+            for (place, part) in parts.into_iter().enumerate() {
+                let hottest = laws.hottest(tables, field, place);
+                let hottest = hottest.unwrap_or_else(|| hottest_share(part.rows as f64));
+                let reads = self.read_rows(part, table, hottest, ledger);
                 crossbars += reads.crossbars;
                 cells += part.rows as f64 * self.cells(part, table);
                 work.stages.working_ns = work.stages.working_ns.max(count * reads.latency_ns);
@@ -68,6 +77,7 @@ impl Chip<'_> {
         &self,
         part: StoredTable,
         table: &EmbeddingTable,
+        hottest: f64,
         ledger: &mut impl Ledger,
     ) -> Reads {
         let (rows, cols) = self.sides();
@@ -82,7 +92,7 @@ impl Chip<'_> {
         Reads {
             crossbars: wide * groups,
             latency_ns: vector_ns + fill_ns,
-            interval_ns: vector_ns * busiest_share(part.rows as f64, groups, copies),
+            interval_ns: vector_ns * busiest_share(hottest, groups, copies),
         }
     }
 
@@ -132,15 +142,19 @@ fn one_read(used_columns: u32) -> CrossbarMapping {
     }
 }
 
-/// Share of the look-ups of a table of `rows` rows in `groups` crossbars that the busiest one serves:
-/// the most popular row's, divided among its copies, and an even share of the rest.
-fn busiest_share(rows: f64, groups: f64, copies: f64) -> f64 {
+/// Share of the look-ups of a table of `rows` rows that goes to the most popular one.
+fn hottest_share(rows: f64) -> f64 {
     let popularity = |from: f64, to: f64| {
         let integral = |rank: f64| (rank + SHIFT).powf(1.0 - SKEW) / (1.0 - SKEW);
         integral(to) - integral(from)
     };
-    let first = popularity(0.5, 1.5) / popularity(0.5, rows + 0.5);
-    (first / copies.min(groups) + (1.0 - first) / groups).min(1.0)
+    popularity(0.5, 1.5) / popularity(0.5, rows + 0.5)
+}
+
+/// Share of the look-ups of a table in `groups` crossbars that the busiest one serves: the most popular row's,
+/// divided among its copies, and an even share of the rest.
+fn busiest_share(hottest: f64, groups: f64, copies: f64) -> f64 {
+    (hottest / copies.min(groups) + (1.0 - hottest) / groups).min(1.0)
 }
 
 #[cfg(test)]
@@ -153,15 +167,16 @@ mod tests {
         let rows = 10_000;
         let weights = (1..=rows).map(|rank| (f64::from(rank) + SHIFT).powf(-SKEW));
         let first = (1.0 + SHIFT).powf(-SKEW) / weights.sum::<f64>();
-        let found = busiest_share(f64::from(rows), 1e12, 1.0);
+        let found = hottest_share(f64::from(rows));
         assert!((found / first - 1.0).abs() < 5e-3, "{found} {first}");
     }
 
     #[test]
     fn one_crossbar_serves_all_and_copies_share() {
-        assert!((busiest_share(100.0, 1.0, 8.0) - 1.0).abs() < 1e-12);
-        let alone = busiest_share(1e6, 1000.0, 1.0);
-        let shared = busiest_share(1e6, 1000.0, 8.0);
+        let hottest = hottest_share(1e6);
+        assert!((busiest_share(hottest, 1.0, 8.0) - 1.0).abs() < 1e-12);
+        let alone = busiest_share(hottest, 1000.0, 1.0);
+        let shared = busiest_share(hottest, 1000.0, 8.0);
         assert!(shared < alone / 4.0 && shared > 1e-3);
     }
 }

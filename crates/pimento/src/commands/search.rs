@@ -59,10 +59,10 @@ fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
     Ok(())
 }
 
-/// What designs cost, which depends on how rows are read only where a memory may have a cache.
+/// What designs cost, which depends on how rows are read only where a memory may have a cache or be crossbars.
 fn pricing(prepared: &Prepared) -> Pricing {
     let pricing = Pricing::new(prepared.config.chip.clone(), prepared.table_rows());
-    if !prepared.space.has_row_caches() {
+    if !prepared.space.has_row_caches() && !prepared.space.has_tables_in_crossbars() {
         return pricing;
     }
     let popularity = popularity::of_training(prepared.data.log.as_ref());
