@@ -213,7 +213,7 @@ impl Default for SupernetSection {
         Self {
             train: TrainSettings::default(),
             layer_norm: true,
-            sampler: PathSampler::FullPath,
+            sampler: PathSampler::Fair,
             full_path_share: 0.2,
             checkpoint_steps: 1000,
         }
