@@ -44,33 +44,20 @@ impl Hardware {
     /// Checks that all sizes are in their ranges.
     pub fn validate(&self) -> Result<(), HardwareError> {
         let (chip, memory) = (&self.chip, &self.memory);
-        let counts = [
-            ("chip.crossbar_rows", chip.crossbar_rows),
-            ("chip.crossbar_cols", chip.crossbar_cols),
-            ("chip.crossbars_per_pe", chip.crossbars_per_pe),
-            ("chip.pes_per_tile", chip.pes_per_tile),
-            ("chip.replication", chip.replication),
-            ("memory.channels", memory.channels),
-        ];
-        let bits = [
-            ("chip.cell_bits", chip.cell_bits, 8, "1 to 8"),
-            ("chip.dac_bits", chip.dac_bits, 8, "1 to 8"),
-            ("chip.adc_bits", chip.adc_bits, 16, "1 to 16"),
-        ];
-        let is_count = |key, value: u16| match value {
-            0 => Err(HardwareError {
-                key,
-                value,
-                expected: "1 or more",
-            }),
-            _ => Ok(()),
-        };
-        counts
-            .into_iter()
-            .try_for_each(|(key, value)| is_count(key, value))?;
-        for (key, value, most, expected) in bits {
+        let count = |key, value: u16| (key, value, u16::MAX, "1 or more");
+        let bits = |key, bits: u8| (key, bits.into(), 8, "1 to 8");
+        for (key, value, most, expected) in [
+            count("chip.crossbar_rows", chip.crossbar_rows),
+            count("chip.crossbar_cols", chip.crossbar_cols),
+            count("chip.crossbars_per_pe", chip.crossbars_per_pe),
+            count("chip.pes_per_tile", chip.pes_per_tile),
+            count("chip.replication", chip.replication),
+            count("memory.channels", memory.channels),
+            bits("chip.cell_bits", chip.cell_bits),
+            bits("chip.dac_bits", chip.dac_bits),
+            ("chip.adc_bits", chip.adc_bits.into(), 16, "1 to 16"),
+        ] {
             if !(1..=most).contains(&value) {
-                let value = value.into();
                 return Err(HardwareError {
                     key,
                     value,

@@ -1,13 +1,14 @@
 //! What holds for all designs.
 
-use std::sync::Arc;
+mod workloads;
 
 use pimento_hardware::{
     ChipDesign, CostModel, Dynamic, ElementwiseFunction, EmbeddingTable, Hardware, MemoryDesign,
-    MemoryStandard, OpKind, Operand, Packing, PimCostModel, PimLevel, Popularity, Readout,
-    ReramPreset, Scheduling, Stream, StreamAxis, TableStorage, Workload, cube_root,
+    MemoryStandard, OpKind, Operand, Packing, PimCostModel, PimLevel, Readout, ReramPreset,
+    Scheduling, Stream, StreamAxis, TableStorage, Workload, cube_root,
 };
 use proptest::prelude::*;
+use workloads::{component, gather, workload};
 
 prop_compose! {
     fn chip()(
@@ -107,23 +108,6 @@ prop_compose! {
     }
 }
 
-/// A gather alone.
-fn gather(tables: Vec<EmbeddingTable>) -> Workload {
-    let mut workload = Workload::with_capacity(1);
-    let tables = tables.into();
-    workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
-    workload
-}
-
-/// Energy of a component.
-fn component(workload: &Workload, hardware: &Hardware, name: &str) -> f64 {
-    let cost = PimCostModel::isaac().cost(workload, hardware);
-    let mut parts = cost.breakdown.components.iter();
-    parts
-        .find(|part| part.component == name)
-        .map_or(0.0, |part| part.energy_pj)
-}
-
 /// Models of all built-in chips.
 fn model() -> impl Strategy<Value = PimCostModel> {
     let presets = prop::sample::select(ReramPreset::preset_names());
@@ -132,24 +116,6 @@ fn model() -> impl Strategy<Value = PimCostModel> {
 
 fn ops() -> impl Strategy<Value = Vec<OpKind>> {
     prop::collection::vec(prop_oneof![matrix(), digital()], 0..8)
-}
-
-/// A gather, then the operators in a row.
-fn workload(ops: &[OpKind]) -> Workload {
-    let table = EmbeddingTable {
-        rows: 10_000,
-        width: 16,
-        bits: 8,
-        lookups: 1,
-        storage: TableStorage::Rows,
-    };
-    let tables: Arc<[EmbeddingTable]> = vec![table; 26].into();
-    let mut workload = Workload::with_capacity(ops.len() + 1);
-    let mut last = workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
-    for op in ops {
-        last = workload.push(1, "op", op.clone(), &[last]);
-    }
-    workload
 }
 
 proptest! {
@@ -485,142 +451,4 @@ proptest! {
         };
         prop_assert!(latency(PimLevel::Rank) <= latency(PimLevel::Host));
     }
-}
-
-/// 26 × 64 values of 8 bits are written into cells of 2 bits: 64 word lines of 40 ns, 6656 cells of
-/// 1.29 pJ; after 10⁶ inferences the cells are worn out.
-#[test]
-fn writing_an_operand_by_hand() {
-    let op = OpKind::DynamicProduct {
-        macs: 26 * 26 * 64,
-        outputs: 26 * 26,
-        operand: Operand {
-            count: 1,
-            rows: 64,
-            cols: 26,
-            vectors: 26,
-        },
-        activation_bits: 8,
-    };
-    let mut workload = Workload::with_capacity(1);
-    workload.push(1, "dp", op, &[]);
-    let mut hardware = Hardware::naive();
-    let model = PimCostModel::isaac();
-    let digital = model.cost(&workload, &hardware);
-    assert_eq!(digital.figures.lifetime_inferences, None);
-    hardware.chip.dynamic = Dynamic::Crossbar;
-    let cost = model.cost(&workload, &hardware);
-    assert_eq!(cost.breakdown.ops[0].stages.write_ns, 2560.0);
-    let explanation = model.explain(&workload, &hardware);
-    let mut charges = explanation.energy_pj.iter();
-    let written = charges.find(|charge| charge.unit.key == "write.cell-pj");
-    let written = written.map_or(0.0, pimento_hardware::Charge::amount);
-    assert!((written - 6656.0 * 1.29).abs() < 1e-9);
-    assert_eq!(cost.figures.lifetime_inferences, Some(1e6));
-    let years = cost.lifetime_years(1e4).expect("cells wear out");
-    assert!((years * 365.25 * 24.0 * 3600.0 - 100.0).abs() < 1e-9);
-}
-
-/// A table of 1000 rows of 16 values of 8 bits in cells of 2 bits: 64 cells a row, two rows side by side
-/// in 128 columns, 256 in a crossbar, 4 crossbars. A read drives a line, converts 64 columns, as long as
-/// crossbars take (100 ns, and 50 ns of conversion); latency needs no other table.
-#[test]
-fn tables_in_crossbars_by_hand() {
-    let table = EmbeddingTable {
-        rows: 1000,
-        width: 16,
-        bits: 8,
-        lookups: 1,
-        storage: TableStorage::Rows,
-    };
-    let mut hardware = Hardware::naive();
-    hardware.memory.standard = MemoryStandard::Reram;
-    let model = PimCostModel::isaac();
-    let one = model.cost(&gather(vec![table]), &hardware);
-    assert_eq!(one.breakdown.ops[0].crossbars, 4);
-    assert!((one.breakdown.ops[0].utilisation - 64_000.0 / 65_536.0).abs() < 1e-12);
-    assert!((one.summary.latency_ns - 150.0).abs() < 1e-9);
-    let energy = |name: &str| component(&gather(vec![table]), &hardware, name);
-    assert!((energy("adc") - 64.0 * 1.666_666_666_666_666_7).abs() < 1e-9);
-    assert!((energy("dac") - 0.41667).abs() < 1e-12);
-    assert!((energy("crossbar") - 64.0 * 30.0 / 16_384.0).abs() < 1e-9);
-    assert_eq!(energy("dram_background"), 0.0);
-    let many = model.cost(&gather(vec![table; 26]), &hardware);
-    assert_eq!(many.summary.latency_ns, one.summary.latency_ns);
-    assert_eq!(many.breakdown.ops[0].crossbars, 104);
-    // Four crossbars share the look-ups, and copies of popular rows let them share more evenly.
-    hardware.chip.replication = 4;
-    let copied = model.summary(&gather(vec![table]), &hardware);
-    assert!(one.summary.throughput_per_s > 1e9 / 100.0);
-    assert!(copied.throughput_per_s > one.summary.throughput_per_s);
-    assert!(copied.throughput_per_s <= 4.0 * 1e9 / 100.0 * (1.0 + 1e-12));
-    // As often as the rows are read, where that is known: 100 ns for 1 - 0.6 of the look-ups shared by four
-    // crossbars and 0.6 by copies of the hottest row, or by the one that has it.
-    let mut reads = vec![1; 1000];
-    reads[7] = 1499;
-    let measured = model.with_popularities(vec![Popularity::histogram(&reads, 1000)]);
-    for (replication, share) in [(4, 0.25), (2, 0.6_f64 / 2.0 + 0.1), (1, 0.6 + 0.1)] {
-        hardware.chip.replication = replication;
-        let found = measured.summary(&gather(vec![table]), &hardware);
-        assert!((found.throughput_per_s * 100.0 * share / 1e9 - 1.0).abs() < 1e-3);
-    }
-}
-
-#[test]
-fn power_follows_the_load() {
-    let (workload, hardware) = (workload(&[]), Hardware::naive());
-    let cost = PimCostModel::isaac().cost(&workload, &hardware);
-    assert!((cost.power_at_mw(0.0) - cost.figures.static_mw).abs() < 1e-12);
-    let one_after_another = 1e9 / cost.summary.latency_ns;
-    let power = cost.power_at_mw(one_after_another);
-    assert!((power / cost.summary.power_mw - 1.0).abs() < 1e-12);
-    let most = cost.power_at_mw(cost.summary.throughput_per_s);
-    assert_eq!(cost.power_at_mw(1e12), most);
-}
-
-#[test]
-fn tables_beyond_the_capacity_are_a_violation_with_a_size() {
-    let violation = |rows| {
-        let table = EmbeddingTable {
-            rows,
-            width: 16,
-            bits: 32,
-            lookups: 1,
-            storage: TableStorage::Rows,
-        };
-        let tables: Arc<[EmbeddingTable]> = vec![table].into();
-        let mut workload = Workload::with_capacity(1);
-        workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
-        PimCostModel::isaac()
-            .summary(&workload, &Hardware::naive())
-            .violation
-    };
-    // 16 GiB hold 268,435,456 rows of 64 bytes.
-    assert_eq!(violation(268_435_456), 0.0);
-    assert_eq!(violation(402_653_184), 0.5);
-}
-
-#[test]
-fn converters_with_too_few_bits_read_in_groups_or_not_at_all() {
-    let model = PimCostModel::isaac();
-    let op = OpKind::StaticMvm {
-        rows: 128,
-        cols: 32,
-        vectors: 1,
-        weight_bits: 8,
-        activation_bits: 8,
-    };
-    let price = |adc_bits, cell_bits, dac_bits| {
-        let mut hardware = Hardware::naive();
-        hardware.chip.adc_bits = adc_bits;
-        hardware.chip.cell_bits = cell_bits;
-        hardware.chip.dac_bits = dac_bits;
-        model.summary(&workload(std::slice::from_ref(&op)), &hardware)
-    };
-    let (full, halved) = (price(8, 2, 1), price(7, 2, 1));
-    assert!(
-        halved.latency_ns > full.latency_ns + 700.0,
-        "twice the reads"
-    );
-    assert!(price(4, 4, 4).violation > 0.0 && price(8, 2, 1).violation == 0.0);
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     design::Readout,
-    preset::PresetError,
+    preset::{PresetError, not_negative, positive},
     reram::{
         adc::{lossless_adc_bits, readable_rows},
         preset::ReramPreset,
@@ -13,7 +13,8 @@ use crate::{
 impl ReramPreset {
     pub(super) fn check(&self) -> Result<(), PresetError> {
         self.check_sources()?;
-        self.check_numbers()?;
+        positive(self.positive_numbers())?;
+        not_negative(self.costs())?;
         self.check_adc()?;
         self.check_sizes()
     }
@@ -57,25 +58,6 @@ impl ReramPreset {
         let sources = self.sources();
         match sources.iter().find(|(_, source)| source.trim().is_empty()) {
             Some((table, _)) => Err(PresetError::NoSource { table }),
-            None => Ok(()),
-        }
-    }
-
-    fn check_numbers(&self) -> Result<(), PresetError> {
-        let positive = self.positive_numbers();
-        let mut positive = positive.into_iter();
-        if let Some((key, value)) = positive.find(|(_, value)| !(value.is_finite() && *value > 0.0))
-        {
-            return Err(PresetError::NotPositive { key, value });
-        }
-        let costs = self.costs();
-        let mut costs = costs.into_iter();
-        match costs.find(|(_, value)| !(value.is_finite() && *value >= 0.0)) {
-            Some((key, value)) => Err(PresetError::OutOfRange {
-                key,
-                value,
-                expected: "0 or more",
-            }),
             None => Ok(()),
         }
     }
@@ -284,30 +266,19 @@ impl ReramPreset {
     fn check_sizes(&self) -> Result<(), PresetError> {
         let chip = &self.chip;
         let (dac_bits, cell_bits) = (chip.dac_bits, chip.cell_bits);
-        for (key, bits) in [("chip.cell-bits", cell_bits), ("chip.dac-bits", dac_bits)] {
-            if bits > 8 {
-                return Err(PresetError::OutOfRange {
-                    key,
-                    value: f64::from(bits),
-                    expected: "1 to 8",
-                });
-            }
-        }
-        for (key, value, expected, is_right) in [
-            (
-                "node-nm",
-                self.node_nm,
-                "1 to 1000",
-                (1.0..=1000.0).contains(&self.node_nm),
-            ),
+        let bits = |bits: u8| f64::from(bits);
+        for (key, value, range, expected) in [
+            ("chip.cell-bits", bits(cell_bits), 1.0..=8.0, "1 to 8"),
+            ("chip.dac-bits", bits(dac_bits), 1.0..=8.0, "1 to 8"),
+            ("node-nm", self.node_nm, 1.0..=1000.0, "1 to 1000"),
             (
                 "leakage.fraction",
                 self.leakage.fraction,
+                0.0..=1.0,
                 "0 to 1",
-                self.leakage.fraction <= 1.0,
             ),
         ] {
-            if !is_right {
+            if !range.contains(&value) {
                 return Err(PresetError::OutOfRange {
                     key,
                     value,

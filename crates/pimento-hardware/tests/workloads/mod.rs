@@ -1,0 +1,42 @@
+//! Workloads, and what they cost.
+
+use std::sync::Arc;
+
+use pimento_hardware::{
+    CostModel, EmbeddingTable, Hardware, OpKind, PimCostModel, TableStorage, Workload,
+};
+
+/// A gather alone.
+pub(crate) fn gather(tables: Vec<EmbeddingTable>) -> Workload {
+    let mut workload = Workload::with_capacity(1);
+    let tables = tables.into();
+    workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
+    workload
+}
+
+/// Energy of a component.
+pub(crate) fn component(workload: &Workload, hardware: &Hardware, name: &str) -> f64 {
+    let cost = PimCostModel::isaac().cost(workload, hardware);
+    let mut parts = cost.breakdown.components.iter();
+    parts
+        .find(|part| part.component == name)
+        .map_or(0.0, |part| part.energy_pj)
+}
+
+/// A gather, then the operators in a row.
+pub(crate) fn workload(ops: &[OpKind]) -> Workload {
+    let table = EmbeddingTable {
+        rows: 10_000,
+        width: 16,
+        bits: 8,
+        lookups: 1,
+        storage: TableStorage::Rows,
+    };
+    let tables: Arc<[EmbeddingTable]> = vec![table; 26].into();
+    let mut workload = Workload::with_capacity(ops.len() + 1);
+    let mut last = workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
+    for op in ops {
+        last = workload.push(1, "op", op.clone(), &[last]);
+    }
+    workload
+}
