@@ -209,3 +209,43 @@ fn mistakes_in_a_system_file() {
     let error = bench.fail(2, &["cost"]);
     assert!(error.contains("<DESIGN>"), "{error}");
 }
+
+#[test]
+fn a_search_chooses_among_memory_systems() {
+    let bench = Bench::new();
+    let menu = "memory-system = [\"trim-g\", \"space\"]\n";
+    bench.write(
+        "small_space.toml",
+        &(program::SMALL_SPACE.to_owned() + menu),
+    );
+    bench.succeed(&["search", "search.toml", "--run", "run"]);
+    let front: Value = serde_json::from_str(&bench.read("run/pareto.json")).unwrap();
+    for record in front["designs"].as_array().unwrap() {
+        let system = record["hardware"]["memory"]["system"].as_str().unwrap();
+        assert!(["trim-g", "space"].contains(&system), "{record}");
+        assert!(record["popularity"].is_array(), "{record}");
+        bench.write("design.json", &record.to_string());
+        let arguments = ["cost", "design.json", "--explain", "energy.dram-read"];
+        let priced = json(&bench, &arguments);
+        assert_eq!(priced["summary"], record["cost"]);
+        let source = priced.pointer("/explanation/charges/sources/energy");
+        assert!(!source.unwrap().as_str().unwrap().is_empty(), "{priced}");
+        bench.succeed(&["cost", "design.json", "--svg", "design.svg"]);
+        let picture = bench.read("design.svg");
+        assert!(picture.contains(&format!("memory {system}")), "{picture}");
+    }
+    bench.write(
+        "small_space.toml",
+        &program::SMALL_SPACE.replace("[\"ddr4-2400\", ", "[\"trim-g\", "),
+    );
+    let error = bench.fail(2, &["search", "search.toml", "--run", "other"]);
+    assert!(error.contains("small_space.toml:"), "{error}");
+    let unknown = program::SMALL_SPACE.to_owned() + "memory-system = [\"trim\"]\n";
+    bench.write("small_space.toml", &unknown);
+    let error = bench.fail(2, &["search", "search.toml", "--run", "other"]);
+    assert!(
+        error.contains("unknown memory system `trim`, expected `none` or one of host,"),
+        "{error}"
+    );
+    assert!(error.contains("small_space.toml:"), "{error}");
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::reram::ReramPreset;
+use crate::{dram::SystemChoice, reram::ReramPreset};
 
 /// A chip for the matrices and a memory system for the embedding tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,6 +26,7 @@ impl Hardware {
                 pim_level: PimLevel::Host,
                 channels: 1,
                 cache_kb: 0,
+                system: SystemChoice::NONE,
             },
         }
     }
@@ -223,6 +224,9 @@ pub struct MemoryDesign {
     /// KB of 1024 bytes of a cache of rows beside the memory controller; 0: none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cache_kb: u16,
+    /// A published memory system that serves instead; all else is ignored then.
+    #[serde(default, skip_serializing_if = "SystemChoice::is_none")]
+    pub system: SystemChoice,
 }
 
 /// Memories of embedding tables: standards with a table of timing and energy, or the chip's crossbars.
@@ -291,15 +295,21 @@ impl MemoryDesign {
     /// The same with everything at its first choice that is ignored.
     #[must_use]
     pub fn canonical(self) -> Self {
-        if self.standard == MemoryStandard::Reram {
-            return Self {
-                pim_level: PimLevel::Host,
-                channels: 1,
-                cache_kb: 0,
-                ..self
-            };
+        let has_system = !self.system.is_none();
+        if !has_system && self.standard != MemoryStandard::Reram {
+            return self;
         }
-        self
+        Self {
+            standard: if has_system {
+                MemoryStandard::ALL[0]
+            } else {
+                self.standard
+            },
+            pim_level: PimLevel::Host,
+            channels: 1,
+            cache_kb: 0,
+            system: self.system,
+        }
     }
 }
 

@@ -28,7 +28,8 @@ pub use merging::{
 pub use popularity::Popularity;
 pub use standard::{DramEnergies, DramStandard};
 pub use system::{
-    AccessTrace, MemorySystem, SystemCost, SystemSummary, TierCost, TierTime, TraceCheck,
+    AccessTrace, MemorySystem, SystemChoice, SystemCost, SystemSummary, TierCost, TierTime,
+    TraceCheck, UnknownSystem,
 };
 pub use trace::{
     Burst, Lookup, Mapping, MappingError, Scheduler, TraceEnergy, TraceError, TraceMode,
@@ -36,6 +37,7 @@ pub use trace::{
 };
 pub use workload::{Gathers, Law, RankingModel};
 
+pub(crate) use demand::Combining;
 pub(crate) use field_laws::FieldLaws;
 pub(crate) use gather::{Gather, active_surplus_mw, pim_area_um2, standby_mw};
 pub(crate) use row_cache::RowCache;

@@ -32,9 +32,9 @@ pub use dram::{
     AccessBins, AccessBinsError, AccessTrace, Accesses, BankGroup, BankLoad, BankMemory, Bound,
     Burst, CachePolicy, ChannelReads, ChannelTime, Controller, DramEnergies, DramStandard, Gathers,
     Law, Locality, Lookup, Mapping, MappingError, MemorySystem, MergePlan, MergedTable, Pipeline,
-    Placement, PlacementRule, Popularity, RankingModel, Scheduler, StreamReads, SystemCost,
-    SystemSummary, TableReads, TierCost, TierTime, TraceCheck, TraceEnergy, TraceError, TraceMode,
-    TracePlacement, TraceReport, TraceTable, parse_trace,
+    Placement, PlacementRule, Popularity, RankingModel, Scheduler, StreamReads, SystemChoice,
+    SystemCost, SystemSummary, TableReads, TierCost, TierTime, TraceCheck, TraceEnergy, TraceError,
+    TraceMode, TracePlacement, TraceReport, TraceTable, UnknownSystem, parse_trace,
 };
 pub use explanation::Explanation;
 pub use floorplan::Floorplan;

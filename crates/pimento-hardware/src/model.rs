@@ -5,8 +5,8 @@ use crate::{
     cost::{Breakdown, Cost, CostModel, CostSummary},
     design::{Hardware, MemoryStandard},
     dram::{
-        DramStandard, FieldLaws, Gather, Popularity, RowCache, active_surplus_mw, pim_area_um2,
-        standby_mw,
+        Combining, DramStandard, FieldLaws, Gather, MemorySystem, Popularity, RowCache,
+        active_surplus_mw, pim_area_um2, standby_mw,
     },
     explanation::Explanation,
     ledger::{Books, Charges, Ledger, Sums, Total, times, unit},
@@ -87,7 +87,10 @@ impl PimCostModel {
     pub fn source(&self, key: &str, hardware: &Hardware) -> &str {
         let table = key.trim_start_matches('(');
         let table = table.split_once('.').map_or(table, |(table, _)| table);
-        let of_memory = || self.standard(hardware.memory.standard)?.source(table);
+        let of_memory = || match hardware.memory.system.system() {
+            Some(system) => system.source_in(table),
+            None => self.standard(hardware.memory.standard)?.source(table),
+        };
         let of_chip = self.reram.source(table);
         let of_cache = || self.cache.source(table);
         of_chip
@@ -136,6 +139,9 @@ impl PimCostModel {
         chip: &Chip<'_>,
         ledger: &mut impl Ledger,
     ) -> OpWork {
+        if let Some(system) = hardware.memory.system.system() {
+            return self.system_gather(system, tables, chip, ledger);
+        }
         let Some(standard) = self.standard(hardware.memory.standard) else {
             return chip.lookups(tables, &self.laws, ledger);
         };
@@ -157,11 +163,31 @@ impl PimCostModel {
             violation: gather.violation,
             ..OpWork::default()
         };
-        if gather.host.macs > 0.0 {
-            let host = &gather.host;
-            let combining = chip.combining(host.macs, host.values, host.widest, ledger);
-            work.stages.reduction_ns += combining.stages.latency_ns();
-            work.interval_ns = work.interval_ns.max(combining.interval_ns);
+        combine(&gather.host, chip, &mut work, ledger);
+        work
+    }
+
+    /// The work of a gather on a memory system; where none of its memories has units, rows of compressed
+    /// tables are combined on the lanes of a tile.
+    fn system_gather(
+        &self,
+        system: &MemorySystem,
+        tables: &[EmbeddingTable],
+        chip: &Chip<'_>,
+        ledger: &mut impl Ledger,
+    ) -> OpWork {
+        let gather = system.gather(&self.laws.gathers(tables), ledger);
+        let mut work = OpWork {
+            stages: Stages {
+                working_ns: gather.latency_ns,
+                ..Stages::default()
+            },
+            interval_ns: gather.interval_ns,
+            violation: gather.violation,
+            ..OpWork::default()
+        };
+        if !system.has_units() {
+            combine(&Combining::of(tables), chip, &mut work, ledger);
         }
         work
     }
@@ -174,6 +200,9 @@ impl PimCostModel {
         ledger: &mut impl Ledger,
     ) {
         chip.charge_area(tiles, ledger);
+        if let Some(system) = hardware.memory.system.system() {
+            return system.charge_area(ledger);
+        }
         if let Some(standard) = self.standard(hardware.memory.standard) {
             let area = pim_area_um2(standard, &hardware.memory);
             let units = unit("units.area-um2, all units", area);
@@ -216,9 +245,12 @@ impl PimCostModel {
             &[times("mW of all units", peak_power_mw), latency],
         );
         let leakage_pj = energy.total() - before;
-        let standard = self.standard(hardware.memory.standard);
         let mut memory_mw = 0.0;
-        if let Some(standard) = standard {
+        if let Some(system) = hardware.memory.system.system() {
+            memory_mw = system.idle_mw();
+            let standby = unit("energy.idle-mw, all ranks", memory_mw);
+            energy.charge(Component::DramBackground, standby, &[latency]);
+        } else if let Some(standard) = self.standard(hardware.memory.standard) {
             let (standby_mw, cache_kb) = (
                 standby_mw(standard, &hardware.memory),
                 hardware.memory.cache_kb,
@@ -242,6 +274,15 @@ impl PimCostModel {
             placement,
             schedule,
         }
+    }
+}
+
+/// Rows of compressed tables combined on the lanes of a tile, after a gather.
+fn combine(host: &Combining, chip: &Chip<'_>, work: &mut OpWork, ledger: &mut impl Ledger) {
+    if host.macs > 0.0 {
+        let combining = chip.combining(host.macs, host.values, host.widest, ledger);
+        work.stages.reduction_ns += combining.stages.latency_ns();
+        work.interval_ns = work.interval_ns.max(combining.interval_ns);
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     cost::CostModel,
     design::{ChipDesign, Hardware, MemoryDesign, MemoryStandard, PimLevel},
-    dram::{RankingModel, SystemCost},
+    dram::{RankingModel, SystemChoice, SystemCost},
     host::Host,
     model::PimCostModel,
     queue::Load,
@@ -76,6 +76,7 @@ impl RecommenderCost {
                 pim_level: PimLevel::Host,
                 channels: 1,
                 cache_kb: 0,
+                system: SystemChoice::NONE,
             },
         };
         let (all, bottom) = perceptrons(model, bits)?;

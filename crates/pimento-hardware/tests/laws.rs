@@ -5,7 +5,7 @@ mod workloads;
 use pimento_hardware::{
     ChipDesign, CostModel, Dynamic, ElementwiseFunction, EmbeddingTable, Hardware, MemoryDesign,
     MemoryStandard, OpKind, Operand, Packing, PimCostModel, PimLevel, Readout, ReramPreset,
-    Scheduling, Stream, StreamAxis, TableStorage, Workload, cube_root,
+    Scheduling, Stream, StreamAxis, SystemChoice, TableStorage, Workload, cube_root,
 };
 use proptest::prelude::*;
 use workloads::{component, gather, workload};
@@ -43,7 +43,7 @@ prop_compose! {
         ]),
         channels in 1..=8_u16,
     ) -> Hardware {
-        Hardware { chip, memory: MemoryDesign { standard, pim_level, channels, cache_kb: 0 } }
+        Hardware { chip, memory: MemoryDesign { standard, pim_level, channels, cache_kb: 0, system: SystemChoice::NONE } }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use pimento_hardware::{
     Cost, CostModel, EmbeddingTable, Hardware, MemoryDesign, MemoryStandard, OpKind, PimCostModel,
-    PimLevel, Popularity, TableStorage, Workload,
+    PimLevel, Popularity, SystemChoice, TableStorage, Workload,
 };
 use proptest::prelude::*;
 
@@ -30,6 +30,7 @@ fn memory() -> impl Strategy<Value = MemoryDesign> {
             pim_level,
             channels,
             cache_kb,
+            system: SystemChoice::NONE,
         })
 }
 
@@ -160,6 +161,7 @@ fn a_cache_of_all_rows_by_hand() {
     let (workload, model) = gather(vec![(full(100, 1), law); 26]);
     let memory = MemoryDesign {
         cache_kb: 51,
+        system: SystemChoice::NONE,
         ..Hardware::naive().memory
     };
     let cost = model.cost(&workload, &on(memory));
@@ -186,6 +188,7 @@ fn tables_that_were_not_measured_are_like_criteos() {
     let (workload, measured) = gather(tables.collect());
     let memory = MemoryDesign {
         cache_kb: 16,
+        system: SystemChoice::NONE,
         ..Hardware::naive().memory
     };
     let expected = measured.cost(&workload, &on(memory));
@@ -207,6 +210,7 @@ fn tables_in_crossbars_have_no_cache() {
     let in_cells = MemoryDesign {
         standard: MemoryStandard::Reram,
         cache_kb: 64,
+        system: SystemChoice::NONE,
         ..Hardware::naive().memory
     };
     assert_eq!(in_cells.canonical().cache_kb, 0);

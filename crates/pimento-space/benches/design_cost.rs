@@ -5,7 +5,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use pimento_hardware::{CostModel, Hardware, PimCostModel, Popularity, Workload};
+use pimento_hardware::{CostModel, Hardware, PimCostModel, Popularity, SystemChoice, Workload};
 use pimento_space::{InputShape, SearchSpace, lower};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -77,7 +77,7 @@ fn main() {
         let (workload, hardware) = &designs[index];
         black_box(model.cost(workload, hardware));
     });
-    let row_cache = row_cache(&model, &rows, &designs);
+    let [row_cache, system] = memories(&model, &rows, &designs);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let generation = |threads: usize| {
         let share = designs.len().div_ceil(threads);
@@ -106,6 +106,7 @@ fn main() {
     println!("summary of {DESIGNS} in turns   {summary_alone:7.2} µs");
     println!("full cost alone             {cost_alone:7.2} µs");
     println!("a cache of rows adds        {row_cache:7.2} µs");
+    println!("a published memory adds     {system:7.2} µs");
     println!(
         "{cores} threads ÷ 1 thread        {:6.2}",
         gains[ROUNDS / 2]
@@ -116,19 +117,22 @@ fn main() {
     );
 }
 
-/// What a cache of rows adds to a summary, where popularities are known.
-fn row_cache(model: &PimCostModel, rows: &[u64], designs: &[(Workload, Hardware)]) -> f64 {
+/// What a cache of rows and what TRiM-G add to a summary, where popularities are known.
+fn memories(model: &PimCostModel, rows: &[u64], designs: &[(Workload, Hardware)]) -> [f64; 2] {
     let laws = rows.iter();
     let laws = laws.map(|&rows| Popularity::zipf_mandelbrot(rows, 1.1, 5.0));
     let model = model.clone().with_popularities(laws.collect());
-    let summary = |cache_kb| {
+    let summary = |cache_kb, system| {
         median(&|index| {
             let (workload, mut hardware) = (&designs[index].0, designs[index].1);
-            hardware.memory.cache_kb = cache_kb;
+            (hardware.memory.cache_kb, hardware.memory.system) = (cache_kb, system);
             black_box(model.summary(workload, &hardware));
         })
     };
-    summary(256) - summary(0)
+    let trim = SystemChoice::named("trim-g").expect("built in");
+    let without = summary(0, SystemChoice::NONE);
+    [(256, SystemChoice::NONE), (0, trim)]
+        .map(|(cache_kb, system)| summary(cache_kb, system) - without)
 }
 
 /// Time of one of `DESIGNS` designs in µs, the median of `ROUNDS`.

@@ -6,7 +6,7 @@
 
 use pimento_hardware::{
     Cost, CostModel, Hardware, MemoryDesign, MemoryStandard, PimCostModel, PimLevel, Popularity,
-    RankingModel, Workload,
+    RankingModel, SystemChoice, Workload,
 };
 use pimento_space::{InputShape, dlrm_shaped, lower};
 
@@ -62,6 +62,7 @@ fn main() {
                 pim_level,
                 channels,
                 cache_kb,
+                system: SystemChoice::NONE,
             };
             priced(&model, &workload, memory)
         };

@@ -31,6 +31,7 @@ enum OptionalGene {
     Scheduling,
     CopyTiles,
     MemoryCacheKb,
+    MemorySystem,
 }
 
 impl SearchSpace {
@@ -299,6 +300,7 @@ impl HardwareMenus {
             (OptionalGene::Scheduling, self.scheduling.len()),
             (OptionalGene::CopyTiles, self.copy_tiles.len()),
             (OptionalGene::MemoryCacheKb, self.memory_cache_kb.len()),
+            (OptionalGene::MemorySystem, self.memory_system.len()),
         ];
         choices
             .into_iter()
@@ -328,6 +330,7 @@ impl HardwareMenus {
                 pim_level: pick(&self.pim_level, rng),
                 channels: pick(&self.memory_channels, rng),
                 cache_kb: self.memory_cache_kb[0],
+                system: self.memory_system[0],
             },
         };
         for gene in self.optional_genes() {
@@ -341,6 +344,9 @@ impl HardwareMenus {
                 }
                 OptionalGene::MemoryCacheKb => {
                     hardware.memory.cache_kb = pick(&self.memory_cache_kb, rng);
+                }
+                OptionalGene::MemorySystem => {
+                    hardware.memory.system = pick(&self.memory_system, rng);
                 }
             }
         }
@@ -369,6 +375,8 @@ impl HardwareMenus {
                 Some(OptionalGene::CopyTiles) => chip.copy_tiles = new.chip.copy_tiles,
                 Some(OptionalGene::Scheduling) => chip.scheduling = new.chip.scheduling,
                 Some(OptionalGene::MemoryCacheKb) => memory.cache_kb = new.memory.cache_kb,
+                // What a system ignores is drawn anew without it.
+                Some(OptionalGene::MemorySystem) => *memory = new.memory,
                 None => (),
             },
         }

@@ -93,11 +93,28 @@ impl SearchSpace {
             menus.packing.len(),
             menus.dynamic.len(),
             menus.scheduling.len(),
+            self.memory_size(),
+        ])
+    }
+
+    /// Memories put together, and published systems.
+    fn memory_size(&self) -> usize {
+        let menus = &self.hardware;
+        let composed = [
             menus.memory_standard.len(),
             menus.pim_level.len(),
             menus.memory_channels.len(),
             menus.memory_cache_kb.len(),
-        ])
+        ];
+        let systems = menus.memory_system.iter();
+        let sizes = systems.map(|system| {
+            if system.is_none() {
+                composed.iter().product()
+            } else {
+                1
+            }
+        });
+        sizes.sum()
     }
 }
 

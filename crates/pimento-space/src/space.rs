@@ -1,6 +1,8 @@
 //! A search space: every menu checked.
 
-use pimento_hardware::{Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling};
+use pimento_hardware::{
+    Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling, SystemChoice,
+};
 
 use crate::{
     embedding_menus::EmbeddingMenus,
@@ -107,6 +109,7 @@ pub(crate) struct HardwareMenus {
     pub(crate) pim_level: Vec<PimLevel>,
     pub(crate) memory_channels: Vec<u16>,
     pub(crate) memory_cache_kb: Vec<u16>,
+    pub(crate) memory_system: Vec<SystemChoice>,
 }
 
 impl SearchSpace {
@@ -180,6 +183,11 @@ impl SearchSpace {
     /// Whether a memory may have a cache of rows.
     pub fn has_row_caches(&self) -> bool {
         self.hardware.memory_cache_kb != [0]
+    }
+
+    /// Whether a published system may hold the tables.
+    pub fn has_memory_systems(&self) -> bool {
+        self.hardware.memory_system != [SystemChoice::NONE]
     }
 
     /// Whether tables may lie in crossbars.
@@ -313,6 +321,7 @@ impl HardwareMenus {
             pim_level: menu("pim-level", &file.pim_level, |_| true, "names")?,
             memory_channels: menu("memory-channels", &file.memory_channels, is_count, count)?,
             memory_cache_kb: optional_menu("memory-cache-kb", file.memory_cache_kb.as_ref())?,
+            memory_system: optional_menu("memory-system", file.memory_system.as_ref())?,
         })
     }
 }

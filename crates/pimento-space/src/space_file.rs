@@ -2,7 +2,9 @@
 
 use std::{fmt::Debug, ops::Range};
 
-use pimento_hardware::{Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling};
+use pimento_hardware::{
+    Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling, SystemChoice,
+};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
@@ -127,6 +129,8 @@ pub(crate) struct HardwareSection {
     pub(crate) memory_channels: Menu<u16>,
     /// Absent: none.
     pub(crate) memory_cache_kb: Option<Menu<u16>>,
+    /// Absent: none.
+    pub(crate) memory_system: Option<Menu<SystemChoice>>,
 }
 
 /// Why a text is not a search space.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use pimento_hardware::{
     Cost, CostModel, EmbeddingTable, Hardware, MemoryStandard, OpCost, OpKind, PimCostModel,
+    PimLevel,
 };
 use pimento_space::{
     Block, DenseOperator, Design, FieldEmbedding, Genotype, InputShape, LayerShape, Network,
@@ -343,6 +344,35 @@ fn caches_are_drawn_changed_and_crossed_where_they_are_a_choice() {
     assert_eq!(sizes, BTreeSet::from([0, 16, 64, 256, 1024, 4096]));
     assert!(changes > 5 && changes < 100, "{changes}");
     assert!(of_parents > 190, "{of_parents}");
+}
+
+#[test]
+fn memory_systems_are_drawn_changed_and_crossed_where_they_are_a_choice() {
+    let space = include_str!("../../../search_spaces/memory-systems.toml");
+    // A design without a system has what the menus offer.
+    let space = space.replace("pim-level = [\"host\", ", "pim-level = [");
+    let space = SearchSpace::parse(&space.replace("[1, 2, 4, 8]\n#", "[2, 4]\n#")).unwrap();
+    let rng = &mut rng(8);
+    let (mut systems, mut changes, mut of_parents) = (BTreeSet::new(), 0, 0);
+    for _ in 0..400 {
+        let (a, b) = (space.sample(rng), space.sample(rng));
+        let system = |genotype: &Genotype| genotype.hardware.memory.system;
+        let (mutant, child) = (space.mutate(&a, 3, rng), space.crossover(&a, &b, rng));
+        for genotype in [&a, &b, &mutant, &child] {
+            let memory = genotype.hardware.memory;
+            assert_eq!(memory, memory.canonical());
+            if memory.system.is_none() {
+                assert!([2, 4].contains(&memory.channels), "{memory:?}");
+                assert_ne!(memory.pim_level, PimLevel::Host);
+            }
+            systems.insert(memory.system);
+        }
+        changes += u32::from(system(&mutant) != system(&a));
+        of_parents += u32::from([system(&a), system(&b)].contains(&system(&child)));
+    }
+    assert_eq!(systems.len(), 12);
+    assert!(changes > 10 && changes < 200, "{changes}");
+    assert_eq!(of_parents, 400);
 }
 
 fn path(space: &SearchSpace, sampler: PathSampler, full: f64, seed: u64, step: u64) -> Genotype {

@@ -98,6 +98,40 @@ fn reuse_divides_all_widths() {
 }
 
 #[test]
+fn memory_systems_are_chosen_where_there_is_a_menu() {
+    let good = include_str!("../../../search_spaces/quickstart.toml");
+    let with = |menu: &str| SearchSpace::parse(&format!("{good}\nmemory-system = {menu}\n"));
+    let plain = SearchSpace::parse(good).unwrap();
+    assert!(!plain.has_memory_systems());
+    assert_eq!(with(r#"["none"]"#).unwrap(), plain);
+    let space = with(r#"["none", "trim-g", "heam"]"#).unwrap();
+    assert!(space.has_memory_systems());
+    assert_eq!(
+        space.fingerprint(),
+        plain.fingerprint(),
+        "it shapes no weights"
+    );
+    // 3 standards, 4 levels, 4 numbers of channels, or one of two systems.
+    assert_eq!(
+        space.size().hardware * 48_u32,
+        plain.size().hardware * 50_u32
+    );
+    let only = with(r#"["heam"]"#).unwrap();
+    assert_eq!(only.size().hardware * 48_u32, plain.size().hardware);
+    for (menu, message) in [
+        ("[]", "`memory-system` is empty"),
+        (r#"["heam", "heam"]"#, "`memory-system` lists `heam` twice"),
+        (
+            r#"["trim"]"#,
+            "unknown memory system `trim`, expected `none` or one of host,",
+        ),
+    ] {
+        let error = with(menu).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
 fn caches_of_rows_are_chosen_where_there_is_a_menu() {
     let good = include_str!("../../../search_spaces/quickstart.toml");
     let with = |menu: &str| SearchSpace::parse(&format!("{good}\nmemory-cache-kb = {menu}\n"));

@@ -97,6 +97,17 @@ impl Parameter {
         }
     }
 
+    /// Some of the values, with their state: `of` picks them out of all.
+    pub(crate) fn select(&self, of: impl Fn(&[f32]) -> Vec<f32>) -> Self {
+        let part = |all: &[f32]| if all.is_empty() { Vec::new() } else { of(all) };
+        let [values, accumulators, momenta] = self.parts().map(part);
+        Self {
+            values,
+            accumulators,
+            momenta,
+        }
+    }
+
     /// Values and state as they stand in a checkpoint.
     pub(crate) fn parts(&self) -> [&[f32]; 3] {
         [&self.values, &self.accumulators, &self.momenta]

@@ -101,7 +101,7 @@ impl Ranges {
         let mut extracted = Self::init(layout);
         for (site, parameter) in &mut extracted.sites {
             if let Some(stored) = self.sites.get(site) {
-                parameter.values.clone_from(&stored.values);
+                parameter.clone_from(stored);
             }
         }
         extracted

@@ -147,23 +147,17 @@ impl Supernet {
         network
     }
 
-    /// The subnet's weights as a network of its own.
+    /// The subnet's weights, with the optimiser's state, as a network of its own.
     #[must_use]
     pub fn extract(&self, network: &Network) -> Self {
         let layout = Layout::StandAlone(Box::new(network.clone()), self.layout.batch_norm());
-        let mut weights = Weights::init(&layout, 0);
-        let values: Vec<_> = self
-            .layout
-            .layers(network)
-            .iter()
-            .map(|layer| self.weights.read_exact(layer))
-            .collect();
-        weights.write(&layout.layers(network), &values);
         Self {
             ranges: self.ranges.extract(&layout),
+            weights: self
+                .weights
+                .extract(&self.layout.layers(network), &layout.layers(network)),
             layout,
             embeddings: self.embeddings.extract(&self.readings(network)),
-            weights,
             device: self.device.clone(),
         }
     }

@@ -30,7 +30,8 @@ pub struct Tuning {
     pub batch_size: NonZero<usize>,
     /// Peak of the learning rate.
     pub learning_rate: f64,
-    /// Adagrad's ε. Its accumulators begin at zero.
+    /// Adagrad's ε. Its accumulators go on from those of the shared weights, so that what was learnt
+    /// in many steps is not undone by the first few.
     pub epsilon: f64,
 }
 

@@ -78,11 +78,6 @@ impl Weights {
     /// The values of `layer` as stored.
     pub(crate) fn read_exact(&self, layer: &Layer) -> LayerValues {
         let stored = &self.layers[&layer.key];
-        let mut weight = Vec::with_capacity(layer.rows * layer.cols);
-        for row in layer.segments.iter().cloned().flatten() {
-            let first = row * stored.cols;
-            weight.extend_from_slice(&stored.weight.values[first..first + layer.cols]);
-        }
         let prefix = |parameter: &Parameter, present: bool| {
             if present {
                 parameter.values[..layer.outputs()].to_vec()
@@ -91,7 +86,7 @@ impl Weights {
             }
         };
         LayerValues {
-            weight,
+            weight: stored.matrix(&stored.weight.values, layer),
             bias: prefix(&stored.bias, layer.has_bias),
             gain: prefix(&stored.gain, layer.has_norm),
             shift: prefix(&stored.shift, layer.has_norm),
@@ -116,20 +111,13 @@ impl Weights {
             });
     }
 
-    /// Replaces the slices that `layers` are.
-    pub(crate) fn write(&mut self, layers: &[Layer], values: &[LayerValues]) {
-        for (layer, values) in layers.iter().zip(values) {
-            let stored = self
-                .layers
-                .get_mut(&layer.key)
-                .expect("every layer is in store");
-            for (row, source) in rows_of(&layer.segments).zip(values.weight.chunks(layer.cols)) {
-                let first = row * stored.cols;
-                stored.weight.values[first..first + layer.cols].copy_from_slice(source);
-            }
-            stored.bias.values[..values.bias.len()].copy_from_slice(&values.bias);
-            stored.gain.values[..values.gain.len()].copy_from_slice(&values.gain);
-            stored.shift.values[..values.shift.len()].copy_from_slice(&values.shift);
+    /// The slices that `layers` are, as layers of their own: those of `alone`, in the same order.
+    pub(crate) fn extract(&self, layers: &[Layer], alone: &[Layer]) -> Self {
+        let layers = layers.iter().zip(alone);
+        let layers =
+            layers.map(|(layer, alone)| (alone.key, self.layers[&layer.key].extract(layer)));
+        Self {
+            layers: layers.collect(),
         }
     }
 
@@ -180,6 +168,31 @@ impl StoredLayer {
             bias: vector(layer.has_bias, 0.0),
             gain: vector(layer.has_norm, gain),
             shift: vector(layer.has_norm, 0.0),
+        }
+    }
+
+    /// The rows and columns of `layer` of `all` that is stored for each weight.
+    fn matrix(&self, all: &[f32], layer: &Layer) -> Vec<f32> {
+        let mut matrix = Vec::with_capacity(layer.rows * layer.cols);
+        for row in rows_of(&layer.segments) {
+            let first = row * self.cols;
+            matrix.extend_from_slice(&all[first..first + layer.cols]);
+        }
+        matrix
+    }
+
+    /// The slice that `layer` is, with the optimiser's state.
+    fn extract(&self, layer: &Layer) -> Self {
+        let prefix = |parameter: &Parameter, present: bool| {
+            let length = if present { layer.outputs() } else { 0 };
+            parameter.select(|all| all[..length].to_vec())
+        };
+        Self {
+            cols: layer.cols,
+            weight: self.weight.select(|all| self.matrix(all, layer)),
+            bias: prefix(&self.bias, layer.has_bias),
+            gain: prefix(&self.gain, layer.has_norm),
+            shift: prefix(&self.shift, layer.has_norm),
         }
     }
 

@@ -8,6 +8,8 @@ mod tiles;
 
 pub(crate) use comparison::draw as draw_comparison;
 
+use pimento_hardware::MemoryDesign;
+
 use crate::{
     picture::colour::{INK, MUTED, OpColours, WARNING},
     priced_design::PricedDesign,
@@ -69,14 +71,10 @@ fn header(svg: &mut Svg, design: &PricedDesign, name: &str) {
 }
 
 fn hardware(design: &PricedDesign) -> String {
-    let (chip, memory) = (&design.hardware.chip, &design.hardware.memory);
-    let in_toml = |value: serde_json::Result<serde_json::Value>| {
-        let value = value.unwrap_or_default();
-        value.as_str().unwrap_or_default().to_owned()
-    };
+    let chip = &design.hardware.chip;
     format!(
         "chip {}, {} nm: crossbars {} × {}, {}-bit cells, {}-bit ADCs, {}-bit DACs, {} × {} \
-         crossbars per tile  ·  memory {} × {}, gathers at {}",
+         crossbars per tile  ·  memory {}",
         design.chip.name,
         design.chip.node_nm,
         chip.crossbar_rows,
@@ -86,6 +84,20 @@ fn hardware(design: &PricedDesign) -> String {
         chip.dac_bits,
         chip.pes_per_tile,
         chip.crossbars_per_pe,
+        memory(&design.hardware.memory),
+    )
+}
+
+fn memory(memory: &MemoryDesign) -> String {
+    if !memory.system.is_none() {
+        return <&str>::from(memory.system).to_owned();
+    }
+    let in_toml = |value: serde_json::Result<serde_json::Value>| {
+        let value = value.unwrap_or_default();
+        value.as_str().unwrap_or_default().to_owned()
+    };
+    format!(
+        "{} × {}, gathers at {}",
         memory.channels,
         in_toml(serde_json::to_value(memory.standard)),
         in_toml(serde_json::to_value(memory.pim_level)),

@@ -203,6 +203,17 @@ impl Flow {
 }
 
 impl Combining {
+    /// All that there is to combine of some tables.
+    pub(crate) fn of(tables: &[EmbeddingTable]) -> Self {
+        let compressed = tables
+            .iter()
+            .filter(|table| table.storage != TableStorage::Rows);
+        compressed.fold(Self::default(), |mut sum, table| {
+            sum.add(table);
+            sum
+        })
+    }
+
     fn add(&mut self, table: &EmbeddingTable) {
         let count = f64::from(table.lookups);
         let macs = count * table.storage.macs(u64::from(table.width)) as f64;
@@ -227,7 +238,7 @@ pub(crate) fn units_per_channel(standard: &DramStandard, level: PimLevel) -> f64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::design::MemoryStandard;
+    use crate::{design::MemoryStandard, dram::SystemChoice};
 
     fn demand(pim_level: PimLevel, bits: u8, storage: TableStorage) -> Demand {
         let standard = DramStandard::preset(MemoryStandard::Ddr4_2400).expect("a table");
@@ -236,6 +247,7 @@ mod tests {
             pim_level,
             channels: 2,
             cache_kb: 0,
+            system: SystemChoice::NONE,
         };
         let table = EmbeddingTable {
             rows: 1000,

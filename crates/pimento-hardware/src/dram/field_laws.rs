@@ -1,11 +1,18 @@
 //! The popularity of the rows of every field, with what a cache needs of it tabulated once.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use crate::{
     dram::{
-        cache::CachePolicy, demand::Flow, locality::Residents, popularity::Popularity,
+        cache::CachePolicy,
+        demand::Flow,
+        locality::{Locality, Residents},
+        popularity::Popularity,
         stored_law::StoredLaw,
+        workload::{GatherTable, Gathers},
     },
     workload::EmbeddingTable,
 };
@@ -34,6 +41,8 @@ struct Known {
     residents: Box<Residents>,
     /// Share of the hottest.
     hottest: f64,
+    /// What a memory system needs of them, tabulated when the first one asks.
+    locality: OnceLock<Arc<Locality>>,
 }
 
 /// What is stored of a field: rows of its table, and which of them a row is for.
@@ -93,6 +102,33 @@ impl FieldLaws {
         flows.iter().map(&mut of_flow).collect()
     }
 
+    /// What a gather of `tables` asks of a memory system; laws as [`Self::residents`] has them.
+    pub(crate) fn gathers(&self, tables: &[EmbeddingTable]) -> Gathers {
+        let is_measured = self.0.len() == tables.len();
+        let mut made: Vec<(Stored, Arc<Locality>)> = Vec::new();
+        let mut of_table = |(field, table): (usize, &EmbeddingTable)| {
+            GatherTable::new(table, |law| {
+                let stored = (table.rows, law);
+                if is_measured {
+                    return self.0[field].locality(stored);
+                }
+                let same = made.iter().find(|(known, _)| *known == stored);
+                let new = same.map_or_else(
+                    || {
+                        let law = Popularity::zipf_mandelbrot(stored.0, CRITEO.0, CRITEO.1);
+                        locality(&law, stored)
+                    },
+                    |(_, locality)| Arc::clone(locality),
+                );
+                made.push((stored, Arc::clone(&new)));
+                new
+            })
+        };
+        Gathers {
+            tables: tables.iter().enumerate().map(&mut of_table).collect(),
+        }
+    }
+
     /// Share of the look-ups that goes to the hottest row of the stored table number `place` of table number
     /// `field` of a gather, where the popularity of its `tables` is known.
     pub(crate) fn hottest(
@@ -118,6 +154,7 @@ impl Known {
             stored,
             residents: Box::new(Residents::new(&rows, CachePolicy::Lru)),
             hottest: rows.hottest(),
+            locality: OnceLock::new(),
         }
     }
 }
@@ -127,12 +164,24 @@ impl FieldLaw {
         self.known.iter().find(|known| known.stored == stored)
     }
 
+    fn locality(&self, stored: Stored) -> Arc<Locality> {
+        let new = || locality(&self.popularity, stored);
+        match self.known(stored) {
+            Some(known) => Arc::clone(known.locality.get_or_init(new)),
+            None => new(),
+        }
+    }
+
     fn residents(&self, stored: Stored) -> Cow<'_, Box<Residents>> {
         match self.known(stored) {
             Some(known) => Cow::Borrowed(&known.residents),
             None => Cow::Owned(residents(&self.popularity, stored)),
         }
     }
+}
+
+fn locality(field: &Popularity, stored: Stored) -> Arc<Locality> {
+    Arc::new(Locality::new(&popularity(field, stored)))
 }
 
 fn residents(field: &Popularity, stored: Stored) -> Box<Residents> {

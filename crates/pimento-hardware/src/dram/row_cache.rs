@@ -200,7 +200,7 @@ mod tests {
     use crate::{
         design::{MemoryDesign, MemoryStandard, PimLevel},
         dram::{
-            cache::CachePolicy, field_laws::FieldLaws, popularity::Popularity,
+            SystemChoice, cache::CachePolicy, field_laws::FieldLaws, popularity::Popularity,
             standard::DramStandard,
         },
         workload::{EmbeddingTable, TableStorage},
@@ -222,6 +222,7 @@ mod tests {
             pim_level: PimLevel::Host,
             channels: 1,
             cache_kb,
+            system: SystemChoice::NONE,
         };
         let standard = DramStandard::preset(MemoryStandard::Hbm2).expect("a table");
         let demand = Demand::new(&standard, &memory, tables);

@@ -2,6 +2,7 @@
 
 mod banks;
 mod check;
+mod choice;
 mod placement;
 mod price;
 mod sums;
@@ -11,6 +12,7 @@ mod traced;
 use serde::Deserialize;
 
 pub(crate) use banks::Banks;
+pub use choice::{SystemChoice, UnknownSystem};
 pub use price::{SystemCost, SystemSummary, TierCost};
 pub use tier::TierTime;
 pub use traced::{AccessTrace, TraceCheck};
@@ -293,6 +295,19 @@ impl MemorySystem {
             _ => None,
         };
         source.unwrap_or(&self.source)
+    }
+
+    /// Where the numbers of a table come from, of the system or of the first memory that has it.
+    pub(crate) fn source_in(&self, table: &str) -> Option<&str> {
+        let tiers = (0..self.tiers.len()).map(Some);
+        let found = tiers.chain([None]).map(|tier| self.source_of(table, tier));
+        let mut found = found.filter(|&source| source != self.source);
+        found.next().or(Some(&self.source))
+    }
+
+    /// Whether units gather in one of its memories.
+    pub(crate) fn has_units(&self) -> bool {
+        self.tiers.iter().any(|tier| tier.gather != PimLevel::Host)
     }
 
     /// Samples gathered at a time.

@@ -228,20 +228,16 @@ impl Table {
 
     /// `part` of the first `rows` rows, with the optimiser's state.
     fn extract(&self, part: &Part, rows: usize) -> Self {
-        let [values, accumulators, momenta] = self.parameter.parts().map(|all| {
+        let read = |all: &[f32]| {
             let rows = all.chunks(self.row_values).take(rows);
             let runs = rows.flat_map(|row| {
                 (0..part.count).flat_map(|run| &row[run * part.stride..][..part.length])
             });
             runs.copied().collect()
-        });
+        };
         Self {
             row_values: part.len(),
-            parameter: Parameter {
-                values,
-                accumulators,
-                momenta,
-            },
+            parameter: self.parameter.select(read),
         }
     }
 }

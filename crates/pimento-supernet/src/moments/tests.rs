@@ -8,7 +8,7 @@ use pimento_space::{Block, DenseNode, DenseOperator, Handcrafted, Hidden, Networ
 use super::*;
 use crate::{
     BatchNorm, Identity, LayerKind, LayerValues, Layout, Optimizer, TrainSettings, Trainer,
-    input_shape, quantise::to_vec,
+    input_shape, optimizer::Parameter, quantise::to_vec,
 };
 
 const WIDTHS: [usize; 2] = [12, 9];
@@ -93,8 +93,17 @@ fn with_weights_of(
     values[0]
         .weight
         .rotate_left(log.shape().dense_dim * WIDTHS[0]);
-    let layers = Model::from(tower).layers(&supernet.layout);
-    supernet.weights.write(&layers, &values);
+    for (layer, values) in Model::from(tower)
+        .layers(&supernet.layout)
+        .iter()
+        .zip(values)
+    {
+        let stored = supernet.weights.layers.get_mut(&layer.key);
+        let stored = stored.expect("every layer is in store");
+        for (part, values) in stored.parameters_mut().into_iter().zip(values.parts()) {
+            *part = Parameter::new(values.to_vec());
+        }
+    }
     supernet.embeddings = alone.embeddings.clone();
     supernet
 }

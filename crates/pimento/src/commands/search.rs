@@ -59,16 +59,21 @@ fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
     Ok(())
 }
 
-/// What designs cost, which depends on how rows are read only where a memory may have a cache or be crossbars.
+/// What designs cost, which depends on how rows are read only where a memory may have a cache, be crossbars
+/// or a published system.
 fn pricing(prepared: &Prepared) -> Pricing {
     let pricing = Pricing::new(prepared.config.chip.clone(), prepared.table_rows());
-    if !prepared.space.has_row_caches() && !prepared.space.has_tables_in_crossbars() {
+    let space = &prepared.space;
+    let by_popularity = [
+        space.has_row_caches(),
+        space.has_tables_in_crossbars(),
+        space.has_memory_systems(),
+    ];
+    if by_popularity.iter().all(|by_popularity| !by_popularity) {
         return pricing;
     }
     let popularity = popularity::of_training(prepared.data.log.as_ref());
-    pricing
-        .with_popularity(popularity)
-        .for_space(&prepared.space)
+    pricing.with_popularity(popularity).for_space(space)
 }
 
 fn evolve(

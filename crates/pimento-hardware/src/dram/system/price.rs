@@ -7,6 +7,7 @@ use crate::{
     cost::ComponentCost,
     design::PimLevel,
     dram::{
+        standard::DramEnergies,
         system::{
             MemorySystem, Tier, Units,
             banks::Served,
@@ -80,12 +81,24 @@ pub struct TierCost {
     pub time: TierTime,
 }
 
+/// Times of a gather as part of a design.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GatherTime {
+    /// From the first command to the last sum.
+    pub(crate) latency_ns: f64,
+    /// Until the next gather can begin.
+    pub(crate) interval_ns: f64,
+    /// Share by which the tables exceed the capacity; 0 where they fit.
+    pub(crate) violation: f64,
+}
+
 /// Times of a batch.
 struct Priced<'a> {
     placement: Placement<'a>,
     times: Vec<TierTime>,
     latency_ns: f64,
     interval_ns: f64,
+    link_bytes: f64,
     link_ns: f64,
     cache_ns: f64,
     violation: f64,
@@ -149,7 +162,80 @@ impl MemorySystem {
         }
     }
 
+    /// A gather as part of a design, whose standby is told apart ([`Self::idle_mw`]): its times and the
+    /// energy of what it does. Power of open rows and refresh count while it lasts.
+    pub(crate) fn gather(&self, gathers: &Gathers, energy: &mut impl Ledger) -> GatherTime {
+        let priced = self.priced(gathers);
+        for (tier, time) in self.tiers.iter().zip(&priced.times) {
+            charge_commands(tier, time, energy);
+            charge_refresh(tier, priced.interval_ns, energy);
+        }
+        self.charge_way(&priced, energy);
+        energy.charge(
+            Component::DramBackground,
+            unit(
+                "energy.(active - idle)-mw, all ranks",
+                self.all_ranks_mw(|e| e.active_mw - e.idle_mw),
+            ),
+            &[times("ns", priced.interval_ns)],
+        );
+        GatherTime {
+            latency_ns: priced.latency_ns,
+            interval_ns: priced.interval_ns,
+            violation: priced.violation,
+        }
+    }
+
+    /// Power of all ranks while nothing is gathered.
+    pub(crate) fn idle_mw(&self) -> f64 {
+        self.all_ranks_mw(|energies| energies.idle_mw)
+    }
+
+    fn all_ranks_mw(&self, of: impl Fn(&DramEnergies) -> f64) -> f64 {
+        let tiers = self.tiers.iter();
+        let mw = tiers.map(|tier| {
+            let ranks = f64::from(tier.channels) * tier.standard.ranks();
+            ranks * of(&tier.standard.energies())
+        });
+        mw.sum()
+    }
+
+    /// Area of all processing units.
+    pub(crate) fn charge_area(&self, area_um2: &mut impl Ledger) {
+        for (index, tier) in self.tiers.iter().enumerate() {
+            area_um2.begin(Some(index));
+            let (Some(units), true) = (&tier.units, tier.gather != PimLevel::Host) else {
+                continue;
+            };
+            let area = units.area_um2.unwrap_or(tier.standard.units.area_um2);
+            area_um2.charge(
+                Component::PimUnits,
+                unit("units.area-um2", area),
+                &[
+                    times("channels", f64::from(tier.channels)),
+                    times("units", tier.units_per_channel()),
+                ],
+            );
+        }
+        area_um2.begin(None);
+    }
+
     fn price<'a, L: Ledger>(&self, gathers: &'a Gathers, books: &mut Books<L>) -> Priced<'a> {
+        let priced = self.priced(gathers);
+        let energy = &mut books.energy_pj;
+        for (index, (tier, time)) in self.tiers.iter().zip(&priced.times).enumerate() {
+            energy.begin(Some(index));
+            charge_commands(tier, time, energy);
+            charge_refresh(tier, priced.interval_ns, energy);
+            charge_open_rows(tier, priced.interval_ns, energy);
+        }
+        energy.begin(None);
+        self.charge_way(&priced, energy);
+        self.charge_area(&mut books.area_um2);
+        priced
+    }
+
+    fn priced<'a>(&self, gathers: &'a Gathers) -> Priced<'a> {
         let Served {
             placement,
             times: tier_times,
@@ -180,17 +266,16 @@ impl MemorySystem {
         } else {
             busy_ns.max(merge_ns).max(link_ns)
         };
-        let priced = Priced {
+        Priced {
             violation,
             times: tier_times,
             latency_ns,
             interval_ns,
+            link_bytes,
             link_ns,
             cache_ns,
             placement,
-        };
-        self.charge(&priced, link_bytes, books);
-        priced
+        }
     }
 
     /// Bytes that the link carries in a batch.
@@ -220,27 +305,8 @@ impl MemorySystem {
         }
     }
 
-    fn charge<L: Ledger>(&self, priced: &Priced<'_>, link_bytes: f64, books: &mut Books<L>) {
-        let energy = &mut books.energy_pj;
-        for (index, (tier, time)) in self.tiers.iter().zip(&priced.times).enumerate() {
-            energy.begin(Some(index));
-            books.area_um2.begin(Some(index));
-            charge_commands(tier, time, energy);
-            charge_standby(tier, priced.interval_ns, energy);
-            let (Some(units), true) = (&tier.units, tier.gather != PimLevel::Host) else {
-                continue;
-            };
-            let area = units.area_um2.unwrap_or(tier.standard.units.area_um2);
-            books.area_um2.charge(
-                Component::PimUnits,
-                unit("units.area-um2", area),
-                &[
-                    times("channels", f64::from(tier.channels)),
-                    times("units", tier.units_per_channel()),
-                ],
-            );
-        }
-        energy.begin(None);
+    /// What crosses the cache before the memories, and the link.
+    fn charge_way(&self, priced: &Priced<'_>, energy: &mut impl Ledger) {
         if let Some(cache) = &self.cache {
             energy.charge(
                 Component::Cache,
@@ -252,7 +318,7 @@ impl MemorySystem {
             energy.charge(
                 Component::Link,
                 unit("link.pj-per-bit", link.pj_per_bit),
-                &[times("bits of sums", 8.0 * link_bytes)],
+                &[times("bits of sums", 8.0 * priced.link_bytes)],
             );
         }
     }
@@ -317,7 +383,7 @@ fn charge_commands(tier: &Tier, time: &TierTime, ledger: &mut impl Ledger) {
     );
 }
 
-fn charge_standby(tier: &Tier, time_ns: f64, ledger: &mut impl Ledger) {
+fn charge_refresh(tier: &Tier, time_ns: f64, ledger: &mut impl Ledger) {
     let (standard, energies) = (&tier.standard, tier.standard.energies());
     let channels = times("channels", f64::from(tier.channels));
     let ranks = times("ranks", standard.ranks());
@@ -327,6 +393,13 @@ fn charge_standby(tier: &Tier, time_ns: f64, ledger: &mut impl Ledger) {
         unit("energy.refresh-pj", energies.refresh_pj),
         &[channels, ranks, times("refreshes", refreshes)],
     );
+}
+
+/// Standby with open rows.
+fn charge_open_rows(tier: &Tier, time_ns: f64, ledger: &mut impl Ledger) {
+    let (standard, energies) = (&tier.standard, tier.standard.energies());
+    let channels = times("channels", f64::from(tier.channels));
+    let ranks = times("ranks", standard.ranks());
     ledger.charge(
         Component::DramBackground,
         unit("energy.active-mw", energies.active_mw),

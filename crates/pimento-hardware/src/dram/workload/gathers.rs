@@ -63,7 +63,7 @@ impl Gathers {
             let same = known.iter().find(|(other, _)| other == table);
             let new = match same {
                 Some((_, same)) => same.clone(),
-                None => GatherTable::new(table, &of(table.rows)),
+                None => GatherTable::of(table, &of(table.rows)),
             };
             if same.is_none() {
                 known.push((*table, new.clone()));
@@ -83,7 +83,7 @@ impl Gathers {
         let pairs = tables.iter().zip(popularities);
         Self {
             tables: pairs
-                .map(|(table, law)| GatherTable::new(table, law))
+                .map(|(table, law)| GatherTable::of(table, law))
                 .collect(),
         }
     }
@@ -110,7 +110,17 @@ impl GatherTable {
         self.parts.iter().map(StoredPart::bytes).sum()
     }
 
-    fn new(table: &EmbeddingTable, popularity: &Popularity) -> Self {
+    fn of(table: &EmbeddingTable, popularity: &Popularity) -> Self {
+        Self::new(table, |law| {
+            Arc::new(Locality::new(&law.popularity(popularity, table.rows)))
+        })
+    }
+
+    /// A table of which what is stored has these localities.
+    pub(crate) fn new(
+        table: &EmbeddingTable,
+        mut locality: impl FnMut(StoredLaw) -> Arc<Locality>,
+    ) -> Self {
         let stored = table.storage.parts(table.rows, u64::from(table.width));
         let mut parts: Vec<StoredPart> = stored
             .iter()
@@ -118,10 +128,7 @@ impl GatherTable {
             .map(|(place, part)| StoredPart {
                 rows: part.rows as f64,
                 row_bytes: part.values as f64 * f64::from(table.bits) / 8.0,
-                locality: {
-                    let law = StoredLaw::of(table, place);
-                    Arc::new(Locality::new(&law.popularity(popularity, table.rows)))
-                },
+                locality: locality(StoredLaw::of(table, place)),
             })
             .collect();
         parts.sort_by(|a, b| b.bytes().total_cmp(&a.bytes()));
