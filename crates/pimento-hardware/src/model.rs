@@ -11,7 +11,7 @@ use crate::{
     explanation::Explanation,
     ledger::{Books, Charges, Ledger, Sums, Total, times, unit},
     priced::Priced,
-    reram::{Chip, Mesh, OpWork, ReramPreset, Stages},
+    reram::{Chip, Copies, Mesh, OpWork, ReramPreset, Stages},
     schedule::Schedule,
     workload::{EmbeddingTable, OpKind, Workload},
 };
@@ -109,10 +109,9 @@ impl PimCostModel {
         &self,
         workload: &Workload,
         hardware: &Hardware,
-        chip: &Chip<'_>,
+        (chip, copies): (&Chip<'_>, &Copies),
         ledger: &mut L,
     ) -> Vec<OpWork> {
-        let copies = chip.copies(workload);
         let mut works = vec![OpWork::default(); workload.ops().len()];
         for (index, (op, work)) in workload.ops().iter().zip(&mut works).enumerate() {
             let before = ledger.total();
@@ -121,7 +120,7 @@ impl PimCostModel {
                 OpKind::EmbeddingGather { tables } => {
                     *work = self.gather(tables, hardware, chip, ledger);
                 }
-                kind => chip.work((index, kind), &copies, ledger, work),
+                kind => chip.work((index, kind), copies, ledger, work),
             }
             if L::BY_OPERATOR {
                 work.energy_pj = ledger.total() - before;
@@ -219,7 +218,8 @@ impl PimCostModel {
     ) -> Priced {
         let energy = &mut books.energy_pj;
         let chip = Chip::new(&self.reram, &hardware.chip);
-        let mut works = self.works(workload, hardware, &chip, energy);
+        let copies = chip.copies(workload);
+        let mut works = self.works(workload, hardware, (&chip, &copies), energy);
         let placement = chip.place(&works);
         let mesh = Mesh::new(&self.reram, &hardware.chip);
         let times_of = (hardware.chip.scheduling, self.reram.router.hop_ns);
@@ -263,7 +263,7 @@ impl PimCostModel {
         Priced {
             tiles,
             cells_per_crossbar: chip.cells_per_crossbar(),
-            chip_violation: chip.violation(),
+            chip_violation: chip.violation() + chip.buffer_violation(workload, &placement, &copies),
             peak_power_mw,
             static_mw: self.reram.leakage.fraction * peak_power_mw + memory_mw,
             leakage_pj,

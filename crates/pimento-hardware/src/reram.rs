@@ -2,6 +2,7 @@
 
 mod adc;
 mod budget;
+mod buffer;
 mod cell;
 mod chip;
 mod converters;
@@ -27,3 +28,4 @@ pub use wires::Wires;
 
 pub(crate) use chip::{Chip, OpWork};
 pub(crate) use placement::{Mesh, Node, Placement, Site};
+pub(crate) use replication::Copies;

@@ -147,3 +147,26 @@ fn converters_with_too_few_bits_read_in_groups_or_not_at_all() {
     );
     assert!(price(4, 4, 4).violation > 0.0 && price(8, 2, 1).violation == 0.0);
 }
+
+/// 192 crossbars of 256 rows each, with weights of four columns, in a tile: one matrix that fills them reads
+/// 49152 values at once, of 16 bits half as much again as 64 KB.
+#[test]
+fn inputs_beyond_the_buffer_of_a_tile_are_a_violation_with_a_size() {
+    let violation = |pes_per_tile, activation_bits| {
+        let op = OpKind::StaticMvm {
+            rows: 192 * 256,
+            cols: 8,
+            vectors: 1,
+            weight_bits: 8,
+            activation_bits,
+        };
+        let mut hardware = Hardware::naive();
+        (hardware.chip.crossbar_rows, hardware.chip.adc_bits) = (256, 9);
+        (hardware.chip.crossbars_per_pe, hardware.chip.pes_per_tile) = (16, pes_per_tile);
+        let priced = PimCostModel::isaac().summary(&workload(&[op]), &hardware);
+        priced.violation
+    };
+    assert_eq!(violation(12, 16), 0.5);
+    assert_eq!(violation(12, 8), 0.0);
+    assert_eq!(violation(6, 16), 0.0, "half of it is in another tile");
+}
