@@ -16,7 +16,8 @@ use crate::{
     workload::{EmbeddingTable, OpKind, Workload},
 };
 
-/// Prices networks whose matrices lie on a ReRAM chip and whose embedding tables lie in DRAM.
+/// Prices networks whose matrices lie on a ReRAM chip and whose embedding tables lie in DRAM, in the
+/// chip's crossbars or in a published memory system.
 ///
 /// The chip is sized to the network: as many tiles as its matrices need. An inference takes as long
 /// as the longest path through the operators; throughput is that of the busiest operator, all
@@ -44,8 +45,9 @@ impl PimCostModel {
     }
 
     /// The model of tables whose rows are asked for so, one popularity per table of a gather; they count
-    /// where a design has a cache, or tables in crossbars. Gathers of another number of tables are taken to be asked for as
-    /// Criteo's largest are: by the law of Zipf and Mandelbrot with exponent 1.10 and shift 5.
+    /// where a design has a cache, tables in crossbars or a published memory system. Gathers of another
+    /// number of tables are taken to be asked for as Criteo's largest are: by the law of Zipf and
+    /// Mandelbrot with exponent 1.10 and shift 5.
     #[must_use]
     pub fn with_popularities(mut self, popularities: Vec<Popularity>) -> Self {
         self.laws = FieldLaws::new(popularities);
@@ -83,20 +85,22 @@ impl PimCostModel {
         }
     }
 
-    /// Where a number comes from, by its key in a [`Charge`](crate::Charge).
-    pub fn source(&self, key: &str, hardware: &Hardware) -> &str {
+    /// Where a number comes from, by its key in a [`Charge`](crate::Charge); several places where memories
+    /// of one system have their own.
+    pub fn source(&self, key: &str, hardware: &Hardware) -> String {
         let table = key.trim_start_matches('(');
         let table = table.split_once('.').map_or(table, |(table, _)| table);
-        let of_memory = || match hardware.memory.system.system() {
-            Some(system) => system.source_in(table),
-            None => self.standard(hardware.memory.standard)?.source(table),
-        };
-        let of_chip = self.reram.source(table);
-        let of_cache = || self.cache.source(table);
-        of_chip
-            .or_else(of_memory)
-            .or_else(of_cache)
-            .unwrap_or_default()
+        let system = hardware.memory.system.system();
+        match (self.reram.source(table), system) {
+            // Chips have links, too, which are told by power.
+            (Some(of_chip), _) if key != "link.pj-per-bit" => return of_chip.to_owned(),
+            (_, Some(system)) => return system.sources_of(table),
+            _ => (),
+        }
+        let standard = self.standard(hardware.memory.standard);
+        let of_memory = standard.and_then(|standard| standard.source(table));
+        let source = of_memory.or_else(|| self.cache.source(table));
+        source.unwrap_or_default().to_owned()
     }
 
     /// The table of a memory standard; the chip's crossbars have none.

@@ -114,7 +114,7 @@ fn breakdowns_and_explanations_add_up() {
         let charged = |charges: &[Charge]| -> f64 { charges.iter().map(Charge::amount).sum() };
         assert_close(charged(&explanation.energy_pj), summary.energy_pj, name);
         assert_close(charged(&explanation.area_um2), summary.area_um2, name);
-        for charge in &explanation.energy_pj {
+        for charge in explanation.energy_pj.iter().chain(&explanation.area_um2) {
             assert_ne!(model.source(charge.unit.key, &hardware), "", "{charge:?}");
         }
     }
@@ -160,4 +160,17 @@ fn what_a_system_ignores_is_one_design() {
     let text = text.replace("trim-g", "trim");
     let error = serde_json::from_str::<MemoryDesign>(&text).unwrap_err();
     assert!(error.to_string().contains("unknown memory system `trim`"));
+}
+
+/// SPACE has HBM2 and DDR4, whose energies are from two tables; a link is one.
+#[test]
+fn numbers_of_several_memories_have_several_sources() {
+    let model = PimCostModel::isaac();
+    let space = MemorySystem::preset("space").unwrap();
+    let [hbm, ddr] = [0, 1].map(|tier| space.source_of("energy", Some(tier)));
+    let both = model.source("energy.activate-pj", &on("space"));
+    assert_eq!(both, format!("{hbm}; {ddr}"));
+    let fleetrec = MemorySystem::preset("fleetrec").unwrap();
+    let link = model.source("link.pj-per-bit", &on("fleetrec"));
+    assert_eq!(link, fleetrec.source_of("link", None));
 }

@@ -40,7 +40,7 @@ impl Default for Tuning {
         Self {
             steps: NonZero::new(400).expect("not zero"),
             batch_size: NonZero::new(64).expect("not zero"),
-            learning_rate: 0.03,
+            learning_rate: 0.1,
             epsilon: 1e-3,
         }
     }

@@ -83,8 +83,8 @@ impl Pricing {
         }
     }
 
-    /// The same where the rows of each table are read so often, which counts for designs with a cache;
-    /// none where it is not known.
+    /// The same where the rows of each table are read so often, which counts for designs with a cache, tables
+    /// in crossbars or a published memory system; none where it is not known.
     #[must_use]
     pub(crate) fn with_popularity(mut self, popularity: Vec<AccessBins>) -> Self {
         let laws = popularity.iter().map(AccessBins::popularity).collect();

@@ -99,7 +99,7 @@ impl Explained {
             cause: &|op| op_name(&ops[op]),
             source: &|charge| {
                 let key = charge.unit.key;
-                (table_name(key).to_owned(), design.source(key).to_owned())
+                (table_name(key).to_owned(), design.source(key))
             },
             scaling: scaling(design),
         };

@@ -64,7 +64,7 @@ impl PricedDesign {
     }
 
     /// Where a number comes from, by its key in a charge.
-    pub(crate) fn source(&self, key: &str) -> &str {
+    pub(crate) fn source(&self, key: &str) -> String {
         self.model.source(key, &self.hardware)
     }
 

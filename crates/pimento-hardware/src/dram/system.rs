@@ -297,12 +297,15 @@ impl MemorySystem {
         source.unwrap_or(&self.source)
     }
 
-    /// Where the numbers of a table come from, of the system or of the first memory that has it.
-    pub(crate) fn source_in(&self, table: &str) -> Option<&str> {
-        let tiers = (0..self.tiers.len()).map(Some);
-        let found = tiers.chain([None]).map(|tier| self.source_of(table, tier));
-        let mut found = found.filter(|&source| source != self.source);
-        found.next().or(Some(&self.source))
+    /// Where the numbers of a table come from, of all memories that have it, or of the system.
+    pub(crate) fn sources_of(&self, table: &str) -> String {
+        let places = (0..self.tiers.len()).map(Some).chain([None]);
+        let mut found: Vec<&str> = places.map(|tier| self.source_of(table, tier)).collect();
+        found.dedup();
+        if found.len() > 1 {
+            found.retain(|&source| source != self.source);
+        }
+        found.join("; ")
     }
 
     /// Whether units gather in one of its memories.

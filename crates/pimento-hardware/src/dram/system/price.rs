@@ -202,22 +202,9 @@ impl MemorySystem {
 
     /// Area of all processing units.
     pub(crate) fn charge_area(&self, area_um2: &mut impl Ledger) {
-        for (index, tier) in self.tiers.iter().enumerate() {
-            area_um2.begin(Some(index));
-            let (Some(units), true) = (&tier.units, tier.gather != PimLevel::Host) else {
-                continue;
-            };
-            let area = units.area_um2.unwrap_or(tier.standard.units.area_um2);
-            area_um2.charge(
-                Component::PimUnits,
-                unit("units.area-um2", area),
-                &[
-                    times("channels", f64::from(tier.channels)),
-                    times("units", tier.units_per_channel()),
-                ],
-            );
+        for tier in &self.tiers {
+            charge_units(tier, area_um2);
         }
-        area_um2.begin(None);
     }
 
     fn price<'a, L: Ledger>(&self, gathers: &'a Gathers, books: &mut Books<L>) -> Priced<'a> {
@@ -228,10 +215,11 @@ impl MemorySystem {
             charge_commands(tier, time, energy);
             charge_refresh(tier, priced.interval_ns, energy);
             charge_open_rows(tier, priced.interval_ns, energy);
+            books.area_um2.begin(Some(index));
+            charge_units(tier, &mut books.area_um2);
         }
         energy.begin(None);
         self.charge_way(&priced, energy);
-        self.charge_area(&mut books.area_um2);
         priced
     }
 
@@ -380,6 +368,22 @@ fn charge_commands(tier: &Tier, time: &TierTime, ledger: &mut impl Ledger) {
         Component::PimUnits,
         unit("units.pj-per-bit", standard.units.pj_per_bit),
         &[times("bits", time.unit_bits)],
+    );
+}
+
+/// Area of processing units.
+fn charge_units(tier: &Tier, area_um2: &mut impl Ledger) {
+    let (Some(units), true) = (&tier.units, tier.gather != PimLevel::Host) else {
+        return;
+    };
+    let area = units.area_um2.unwrap_or(tier.standard.units.area_um2);
+    area_um2.charge(
+        Component::PimUnits,
+        unit("units.area-um2", area),
+        &[
+            times("channels", f64::from(tier.channels)),
+            times("units", tier.units_per_channel()),
+        ],
     );
 }
 
