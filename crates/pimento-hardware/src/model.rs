@@ -170,8 +170,8 @@ impl PimCostModel {
         work
     }
 
-    /// The work of a gather on a memory system; where none of its memories has units, rows of compressed
-    /// tables are combined on the lanes of a tile.
+    /// The work of a gather on a memory system. Rows of compressed tables are combined in the units if every
+    /// memory has some that tell a rate, otherwise on the lanes of a tile.
     fn system_gather(
         &self,
         system: &MemorySystem,
@@ -180,6 +180,7 @@ impl PimCostModel {
         ledger: &mut impl Ledger,
     ) -> OpWork {
         let gather = system.gather(&self.laws.gathers(tables), ledger);
+        let combining = Combining::of(tables);
         let mut work = OpWork {
             stages: Stages {
                 working_ns: gather.latency_ns,
@@ -189,8 +190,10 @@ impl PimCostModel {
             violation: gather.violation,
             ..OpWork::default()
         };
-        if !system.has_units() {
-            combine(&Combining::of(tables), chip, &mut work, ledger);
+        if system.combines() {
+            system.charge_operands(combining.operand_bits, ledger);
+        } else {
+            combine(&combining, chip, &mut work, ledger);
         }
         work
     }

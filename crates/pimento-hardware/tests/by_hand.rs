@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pimento_hardware::{
     CostModel, Dynamic, EmbeddingTable, Hardware, MemoryStandard, OpKind, Operand, PimCostModel,
-    Popularity, TableStorage, Workload,
+    Popularity, ReramPreset, TableStorage, Workload,
 };
 use workloads::{component, gather, workload};
 
@@ -169,4 +169,19 @@ fn inputs_beyond_the_buffer_of_a_tile_are_a_violation_with_a_size() {
     assert_eq!(violation(12, 16), 0.5);
     assert_eq!(violation(12, 8), 0.0);
     assert_eq!(violation(6, 16), 0.0, "half of it is in another tile");
+    // In crossbars of MNSIM's, two of which hold positive and negative weights of one cell each, half as
+    // many read something else.
+    let mnsim = PimCostModel::new(ReramPreset::preset("mnsim-default").unwrap());
+    let mut hardware = Hardware::naive();
+    hardware.chip = mnsim.chip().sizes();
+    (hardware.chip.crossbars_per_pe, hardware.chip.pes_per_tile) = (16, 12);
+    let long = |rows| OpKind::StaticMvm {
+        rows,
+        cols: 8,
+        vectors: 1,
+        weight_bits: 8,
+        activation_bits: 16,
+    };
+    let violation = |rows| mnsim.summary(&workload(&[long(rows)]), &hardware).violation;
+    assert_eq!(violation(96 * 256), 0.0, "48 KB");
 }

@@ -370,7 +370,7 @@ fn memory_systems_are_drawn_changed_and_crossed_where_they_are_a_choice() {
         changes += u32::from(system(&mutant) != system(&a));
         of_parents += u32::from([system(&a), system(&b)].contains(&system(&child)));
     }
-    assert_eq!(systems.len(), 12);
+    assert_eq!(systems.len(), 11);
     assert!(changes > 10 && changes < 200, "{changes}");
     assert_eq!(of_parents, 400);
 }

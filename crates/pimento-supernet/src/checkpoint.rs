@@ -164,14 +164,16 @@ impl Supernet {
     }
 
     fn all_values_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        self.parameters_mut().flat_map(Parameter::parts_mut)
+    }
+
+    /// Everything that is trained, with its state.
+    pub(crate) fn parameters_mut(&mut self) -> impl Iterator<Item = &mut Parameter> {
         let layers = self.weights.layers.values_mut();
         let parameters = layers.flat_map(StoredLayer::parameters_mut);
         let tables = self.embeddings.parameters_mut();
         let ranges = self.ranges.sites.values_mut();
-        tables
-            .chain(parameters)
-            .chain(ranges)
-            .flat_map(Parameter::parts_mut)
+        tables.chain(parameters).chain(ranges)
     }
 }
 

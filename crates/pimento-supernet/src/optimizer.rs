@@ -97,6 +97,14 @@ impl Parameter {
         }
     }
 
+    /// Forgets Adam's moments; what Adagrad has added up stays.
+    pub(crate) fn forget_moments(&mut self) {
+        if !self.momenta.is_empty() {
+            self.momenta = Vec::new();
+            self.accumulators.fill(0.0);
+        }
+    }
+
     /// Some of the values, with their state: `of` picks them out of all.
     pub(crate) fn select(&self, of: impl Fn(&[f32]) -> Vec<f32>) -> Self {
         let part = |all: &[f32]| if all.is_empty() { Vec::new() } else { of(all) };
@@ -158,6 +166,19 @@ impl Adam {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_of_adagrad_are_kept_and_moments_of_adam_are_not() {
+        for (optimizer, kept) in [(Optimizer::Adagrad, [4.0]), (Optimizer::Adam, [0.0])] {
+            let mut parameter = Parameter::new(vec![1.0]);
+            parameter.prepare(optimizer);
+            parameter.update(0, &[2.0], &optimizer.update(0, 0.1, 1e-8, 1.0));
+            let values = parameter.values.clone();
+            parameter.forget_moments();
+            assert_eq!(parameter.accumulators, kept);
+            assert_eq!((parameter.values, parameter.momenta), (values, Vec::new()));
+        }
+    }
 
     /// Three steps of `torch.optim.Adam(lr=0.1, eps=1e-8)` on gradients 1, −2, 0.5.
     #[test]

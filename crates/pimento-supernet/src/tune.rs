@@ -11,6 +11,7 @@ use pimento_space::Network;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    optimizer::Parameter,
     supernet::Supernet,
     train::{TrainSettings, Trainer},
 };
@@ -31,7 +32,7 @@ pub struct Tuning {
     /// Peak of the learning rate.
     pub learning_rate: f64,
     /// Adagrad's ε. Its accumulators go on from those of the shared weights, so that what was learnt
-    /// in many steps is not undone by the first few.
+    /// in many steps is not undone by the first few; after Adam they begin at zero.
     pub epsilon: f64,
 }
 
@@ -64,7 +65,9 @@ impl Supernet {
             epsilon: tuning.epsilon,
             ..TrainSettings::default()
         };
-        let mut trainer = Trainer::new(self.extract(network), log, settings, ORDER_SEED, 0);
+        let mut alone = self.extract(network);
+        alone.parameters_mut().for_each(Parameter::forget_moments);
+        let mut trainer = Trainer::new(alone, log, settings, ORDER_SEED, 0);
         for _ in 0..steps {
             trainer.step(network);
         }

@@ -14,7 +14,7 @@ use crate::{
 
 /// Fewest bits of a combined value: the widest format of the crossbars, so that a product is not
 /// rounded again.
-const COMBINED_BITS: u8 = 16;
+pub(crate) const COMBINED_BITS: u8 = 16;
 
 /// What an inference asks of the memory, and what becomes of it.
 #[derive(Debug, Clone, Default, PartialEq)]

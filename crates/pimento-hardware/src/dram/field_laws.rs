@@ -34,7 +34,7 @@ struct FieldLaw {
 }
 
 /// What prices need of stored rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 struct Known {
     stored: Stored,
     /// What a cache has of them.
@@ -144,6 +144,14 @@ impl FieldLaws {
         let stored = (table.rows, StoredLaw::of(table, place));
         let tabulated = law.known(stored).map(|known| known.hottest);
         Some(tabulated.unwrap_or_else(|| popularity(&law.popularity, stored).hottest()))
+    }
+}
+
+/// What was tabulated meanwhile follows from the rest.
+impl PartialEq for Known {
+    fn eq(&self, other: &Self) -> bool {
+        (self.stored, &self.residents, self.hottest)
+            == (other.stored, &other.residents, other.hottest)
     }
 }
 

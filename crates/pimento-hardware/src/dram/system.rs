@@ -308,9 +308,14 @@ impl MemorySystem {
         found.join("; ")
     }
 
-    /// Whether units gather in one of its memories.
-    pub(crate) fn has_units(&self) -> bool {
-        self.tiers.iter().any(|tier| tier.gather != PimLevel::Host)
+    /// Whether all that is gathered goes through units which tell how fast they add and multiply.
+    pub(crate) fn combines(&self) -> bool {
+        let has_rate = |tier: &Tier| {
+            let units = tier.units.as_ref();
+            tier.gather != PimLevel::Host
+                && units.is_some_and(|units| units.values_per_ns.is_some())
+        };
+        self.tiers.iter().all(has_rate)
     }
 
     /// Samples gathered at a time.

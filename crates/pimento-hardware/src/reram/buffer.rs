@@ -21,6 +21,22 @@ struct Inputs {
     bits: u8,
 }
 
+/// The crossbars of a tile: so many, of which twins read the same inputs.
+#[derive(Debug, Clone, Copy)]
+struct Tile {
+    crossbars: u32,
+    twins: u32,
+    /// Inputs of a crossbar.
+    rows: u32,
+}
+
+impl Tile {
+    /// Inputs that so many of the crossbars may differ in.
+    fn inputs(self, crossbars: u32) -> u64 {
+        u64::from(crossbars.div_ceil(self.twins)) * u64::from(self.rows)
+    }
+}
+
 impl Chip<'_> {
     /// Share by which the inputs of the fullest tile exceed its buffer; 0 where they fit. All operators
     /// with crossbars in a tile work at once, each on the vectors of the copies that it has there, or as
@@ -31,19 +47,22 @@ impl Chip<'_> {
         placement: &Placement,
         copies: &Copies,
     ) -> f64 {
-        let per_tile =
-            u32::from(self.design.crossbars_per_pe) * u32::from(self.design.pes_per_tile);
-        let rows = u32::from(self.design.crossbar_rows);
+        let tile = Tile {
+            crossbars: u32::from(self.design.crossbars_per_pe)
+                * u32::from(self.design.pes_per_tile),
+            twins: self.twins(),
+            rows: self.layout.map_or(0, |layout| layout.sides().0),
+        };
         let capacity_bits = 8.0 * f64::from(self.preset.edram.capacity_bytes);
         // Most chips hold whatever their crossbars may read.
-        if f64::from(per_tile) * f64::from(rows) * MAX_BITS <= capacity_bits {
+        if tile.inputs(tile.crossbars) as f64 * MAX_BITS <= capacity_bits {
             return 0.0;
         }
-        let tiles = placement.crossbars.div_ceil(per_tile);
+        let tiles = placement.crossbars.div_ceil(tile.crossbars);
         let mut held_bits = vec![0.0; tiles as usize];
         for (op, site) in placement.sites.iter().enumerate() {
             if let Some(inputs) = self.inputs(op, &workload.ops()[op].kind, copies) {
-                inputs.hold(site, (per_tile, rows), &mut held_bits);
+                inputs.hold(site, tile, &mut held_bits);
             }
         }
         let fullest = held_bits.into_iter().fold(0.0, f64::max);
@@ -79,20 +98,20 @@ impl Chip<'_> {
 
 impl Inputs {
     /// Adds the bits that each tile holds of them.
-    fn hold(&self, site: &Site, (per_tile, rows): (u32, u32), held_bits: &mut [f64]) {
+    fn hold(&self, site: &Site, tile: Tile, held_bits: &mut [f64]) {
         if site.crossbars == 0 {
             return;
         }
         let (first, end) = (site.first_crossbar, site.first_crossbar + site.crossbars);
         // Copies lie side by side.
         let per_vector = (site.crossbars / self.vectors).max(1);
-        for tile in first / per_tile..=(end - 1) / per_tile {
-            let from = first.max(tile * per_tile) - first;
-            let to = end.min((tile + 1) * per_tile) - first;
+        for number in first / tile.crossbars..=(end - 1) / tile.crossbars {
+            let from = first.max(number * tile.crossbars) - first;
+            let to = end.min((number + 1) * tile.crossbars) - first;
             let vectors = (to - 1) / per_vector - from / per_vector + 1;
-            let values = (u64::from(vectors) * u64::from(self.rows))
-                .min(u64::from(to - from) * u64::from(rows));
-            held_bits[tile as usize] += values as f64 * f64::from(self.bits);
+            let values = u64::from(vectors) * u64::from(self.rows);
+            let values = values.min(tile.inputs(to - from));
+            held_bits[number as usize] += values as f64 * f64::from(self.bits);
         }
     }
 }
@@ -100,6 +119,12 @@ impl Inputs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TILE: Tile = Tile {
+        crossbars: 8,
+        twins: 1,
+        rows: 64,
+    };
 
     /// Tiles of 8 crossbars with 64 rows: a matrix of 3 copies of 4 crossbars each from crossbar 6 on, its
     /// vectors of 100 values of 8 bits. Two crossbars of the first copy have rows for all of its vector,
@@ -117,9 +142,9 @@ mod tests {
             shared: None,
         };
         let mut held_bits = vec![0.0; 3];
-        inputs.hold(&site, (8, 64), &mut held_bits);
+        inputs.hold(&site, TILE, &mut held_bits);
         assert_eq!(held_bits, [800.0, 2400.0, 800.0]);
-        inputs.hold(&Site::default(), (8, 64), &mut held_bits);
+        inputs.hold(&Site::default(), TILE, &mut held_bits);
         assert_eq!(held_bits, [800.0, 2400.0, 800.0]);
         // One crossbar of many has rows for a part of the vector only.
         let long = Inputs {
@@ -134,7 +159,7 @@ mod tests {
                 crossbars: 16,
                 shared: None,
             },
-            (8, 64),
+            TILE,
             &mut held_bits,
         );
         assert_eq!(held_bits, [64.0, 512.0, 448.0]);

@@ -13,6 +13,7 @@ use crate::{
         },
         workload::{GatherTable, Gathers, StoredPart},
     },
+    workload::TableStorage,
 };
 
 /// A batch, spread over the memories of a system.
@@ -226,8 +227,10 @@ fn asked<'a>(system: &MemorySystem, gathers: &'a Gathers) -> TierLoad<'a> {
                 },
             };
             let small = place > 0;
+            // Remainders fit into tables of units, cores of tensor trains do not.
+            let is_train = matches!(table.asked.storage, TableStorage::TensorTrain { .. });
             match system.subtables {
-                Subtables::Lookup if small => {}
+                Subtables::Lookup if small && !is_train => {}
                 Subtables::Prefetched if small => load.fetched_bytes += part.bytes(),
                 Subtables::Remote if small => {
                     load.reads.push(reads);

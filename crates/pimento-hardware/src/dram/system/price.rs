@@ -163,7 +163,7 @@ impl MemorySystem {
     }
 
     /// A gather as part of a design, whose standby is told apart ([`Self::idle_mw`]): its times and the
-    /// energy of what it does. Power of open rows and refresh count while it lasts.
+    /// energy of what it does. Power of open rows and refresh count for its interval.
     pub(crate) fn gather(&self, gathers: &Gathers, energy: &mut impl Ledger) -> GatherTime {
         let priced = self.priced(gathers);
         for (tier, time) in self.tiers.iter().zip(&priced.times) {
@@ -184,6 +184,15 @@ impl MemorySystem {
             interval_ns: priced.interval_ns,
             violation: priced.violation,
         }
+    }
+
+    /// Charges what units combine: the bits of the operands of all multiplications.
+    pub(crate) fn charge_operands(&self, bits: f64, energy: &mut impl Ledger) {
+        energy.charge(
+            Component::PimUnits,
+            unit("units.pj-per-bit", self.tiers[0].standard.units.pj_per_bit),
+            &[times("bits combined", bits)],
+        );
     }
 
     /// Power of all ranks while nothing is gathered.

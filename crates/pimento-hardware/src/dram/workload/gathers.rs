@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    dram::{locality::Locality, popularity::Popularity, stored_law::StoredLaw},
-    workload::EmbeddingTable,
+    dram::{
+        demand::COMBINED_BITS, locality::Locality, popularity::Popularity, stored_law::StoredLaw,
+    },
+    workload::{EmbeddingTable, TableStorage},
 };
 
 /// The law of Zipf and Mandelbrot; see [`Popularity::zipf_mandelbrot`].
@@ -142,8 +144,12 @@ impl GatherTable {
         }
     }
 
-    /// Bytes of a row as it is asked for.
+    /// Bytes of a row as it is asked for; one that is combined has no fewer bits than [`COMBINED_BITS`].
     pub(crate) fn result_bytes(&self) -> f64 {
-        self.width * self.bits / 8.0
+        let bits = match self.asked.storage {
+            TableStorage::Rows => self.bits,
+            _ => self.bits.max(COMBINED_BITS.into()),
+        };
+        self.width * bits / 8.0
     }
 }
