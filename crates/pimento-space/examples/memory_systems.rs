@@ -4,25 +4,18 @@
 //! `cargo run --release -p pimento-space --example memory_systems`
 #![expect(clippy::print_stdout, reason = "an example prints its figures")]
 
+mod criteo;
+
 use pimento_hardware::{
-    Cost, CostModel, Hardware, MemoryDesign, MemorySystem, PimCostModel, Popularity, RankingModel,
-    SystemChoice, Workload,
+    Cost, CostModel, Hardware, MemoryDesign, MemorySystem, PimCostModel, SystemChoice, Workload,
 };
-use pimento_space::{FieldEmbedding, InputShape, Network, TableKind, dlrm_shaped, lower};
+use pimento_space::{FieldEmbedding, Network, TableKind, lower};
 
 /// Values per quotient.
 const COLLISIONS: u32 = 32;
 
 fn main() {
-    let criteo = RankingModel::preset("heam-criteo").expect("a built-in model");
-    let rows: Vec<u64> = criteo.tables(8).iter().map(|table| table.rows).collect();
-    let laws = rows.iter();
-    let laws = laws.map(|&rows| Popularity::zipf_mandelbrot(rows, 1.10, 5.0));
-    let model = PimCostModel::isaac().with_popularities(laws.collect());
-    let full = dlrm_shaped(InputShape {
-        dense_dim: 13,
-        fields: rows.len(),
-    });
+    let (model, full, rows) = criteo::dlrm_on_isaac();
     println!("memory ÷ one channel of DDR4-2400 whose rows the host gathers");
     for (tables, network) in [
         ("full tables", full.clone()),

@@ -4,11 +4,13 @@
 //! `cargo run --release -p pimento-space --example row_cache`
 #![expect(clippy::print_stdout, reason = "an example prints its figures")]
 
+mod criteo;
+
 use pimento_hardware::{
-    Cost, CostModel, Hardware, MemoryDesign, MemoryStandard, PimCostModel, PimLevel, Popularity,
-    RankingModel, SystemChoice, Workload,
+    Cost, CostModel, Hardware, MemoryDesign, MemoryStandard, PimCostModel, PimLevel, SystemChoice,
+    Workload,
 };
-use pimento_space::{InputShape, dlrm_shaped, lower};
+use pimento_space::lower;
 
 const SIZES_KB: [u16; 6] = [0, 16, 64, 256, 1024, 4096];
 
@@ -34,15 +36,7 @@ const MEMORIES: [(&str, MemoryStandard, PimLevel, u16); 3] = [
 ];
 
 fn main() {
-    let criteo = RankingModel::preset("heam-criteo").expect("a built-in model");
-    let rows: Vec<u64> = criteo.tables(8).iter().map(|table| table.rows).collect();
-    let laws = rows.iter();
-    let laws = laws.map(|&rows| Popularity::zipf_mandelbrot(rows, 1.10, 5.0));
-    let model = PimCostModel::isaac().with_popularities(laws.collect());
-    let network = dlrm_shaped(InputShape {
-        dense_dim: 13,
-        fields: rows.len(),
-    });
+    let (model, network, rows) = criteo::dlrm_on_isaac();
     let workload = lower(&network, &rows);
     for (name, standard, pim_level, channels) in MEMORIES {
         println!("{name}: with a cache ÷ without");
