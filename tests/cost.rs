@@ -146,7 +146,8 @@ fn charges_add_up_to_what_they_explain() {
         "energy.adc",
         "energy.sample-hold",
         "area.dac",
-        "power.dac",
+        "peak-power.dac",
+        "latency.working",
     ] {
         let cost = cost(&bench, &["--explain", path]);
         let explained = &cost["explanation"]["charges"];
@@ -171,6 +172,50 @@ fn charges_add_up_to_what_they_explain() {
     assert!((total / summary - 1.0).abs() < 1e-9);
 }
 
+/// Of operators that run one after another, the times add up to the latency.
+#[test]
+fn times_of_the_critical_path_add_up_to_the_latency() {
+    let bench = with_design();
+    let cost = cost(&bench, &["--explain", "latency"]);
+    let latency = &cost["explanation"]["latency"];
+    let mut end_ns = 0.0;
+    let mut working_ns = 0.0;
+    for step in latency["critical_path"].as_array().unwrap() {
+        assert_eq!(step["start_ns"].as_f64().unwrap(), end_ns);
+        end_ns += step["latency_ns"].as_f64().unwrap();
+        working_ns += step["stages"]["working_ns"].as_f64().unwrap();
+    }
+    let total = cost["summary"]["latency_ns"].as_f64().unwrap();
+    assert!((end_ns / total - 1.0).abs() < 1e-9);
+    let stages = latency["components"].as_array().unwrap();
+    let amount = |stage: &serde_json::Value| stage["amount"].as_f64().unwrap();
+    let sum: f64 = stages.iter().map(amount).sum();
+    assert!((sum / total - 1.0).abs() < 1e-9);
+    let working = stages.iter().find(|stage| stage["component"] == "working");
+    assert!((amount(working.unwrap()) / working_ns - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn figures_made_of_others_tell_their_formula() {
+    let bench = with_design();
+    let explain = |path: &str| bench.succeed(&["cost", "design.json", "--explain", path]);
+    for (figure, formula) in [
+        ("power", "energy / latency"),
+        ("energy-latency", "energy · latency"),
+        ("tops", "2 · multiply–accumulates · throughput"),
+        ("tops-per-w", "2 · multiply–accumulates / energy"),
+        ("tops-per-mm2", "tops / area"),
+    ] {
+        let shown = explain(figure);
+        assert!(shown.contains(formula), "{shown}");
+    }
+    assert!(explain("static-power").contains("leakage.fraction"));
+    assert!(explain("violation").contains("violation: 0"));
+    let cost = cost(&bench, &["--explain", "throughput"]);
+    let terms = &cost["explanation"]["formula"]["terms"];
+    assert!(!terms.as_array().unwrap().is_empty(), "{terms}");
+}
+
 #[test]
 fn explanations_name_numbers_operators_and_sources() {
     let bench = with_design();
@@ -185,10 +230,14 @@ fn explanations_name_numbers_operators_and_sources() {
     }
     assert!(!shown.contains("isaac_eDRAM"), "{shown}");
     let shown = explain("latency");
-    assert!(
-        shown.contains("7.attn.qkv") && shown.contains("8.head"),
-        "{shown}"
-    );
+    for part in [
+        "7.attn.qkv",
+        "8.head",
+        "1 ns (digital.cycle-ns) × ",
+        "edram  ",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
     assert!(
         !shown.contains("3.sg.self"),
         "it does not decide the latency: {shown}"

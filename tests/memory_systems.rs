@@ -64,6 +64,12 @@ fn a_price_is_explained_by_the_charges_it_is_made_of() {
         text.contains("energy.read-pj") && text.contains("DRAMsim3"),
         "{text}"
     );
+    let times = ["cost", "--system", "heam", "--explain", "latency"];
+    let text = bench.succeed(&times);
+    assert!(
+        text.contains("cycles of merging sums") && text.contains("DRAMsim3"),
+        "{text}"
+    );
     let error = bench.fail(2, &["cost", "--system", "space", "--explain", "energy.adc"]);
     assert!(error.contains("`energy.dram_read`"), "{error}");
 }

@@ -1,13 +1,15 @@
-//! Where charges of energy and area go: into sums, or into an explanation of the sums.
+//! Where charges of energy, area and time go: into sums, or into an explanation of the sums.
 //!
 //! Every charge is one number of a table times a count, and the count is the product of named
-//! factors. Sums and explanations are made by the same charges, so that they cannot disagree.
+//! factors. Sums and explanations are made by the same charges, so that they cannot disagree. Times that
+//! run side by side are not charged but the longest.
 
 use serde::Serialize;
 
 use crate::{
     component::{ALL, ByComponent, Component},
     cost::ComponentCost,
+    reram::Stage,
 };
 
 /// A number of a table.
@@ -17,6 +19,20 @@ pub struct UnitCost {
     pub key: &'static str,
     /// Its value, in the unit of the charge.
     pub value: f64,
+}
+
+impl UnitCost {
+    /// The table of the number.
+    pub fn table(&self) -> &'static str {
+        table_of(self.key)
+    }
+}
+
+/// The table of a key such as `adc.energy-pj / 2`, `(energy.active - idle)-mw` or `1 / link.gb-per-s`.
+pub(crate) fn table_of(key: &str) -> &str {
+    let table = key.trim_start_matches("1 / ").trim_start_matches('(');
+    let end = table.find(['.', ':']).unwrap_or(table.len());
+    &table[..end]
 }
 
 /// A factor of a count.
@@ -39,7 +55,13 @@ pub(crate) trait Ledger {
     /// Charges `unit` times the product of `factors` to a component; nothing where a factor is zero.
     fn charge(&mut self, component: Component, unit: UnitCost, factors: &[Factor]);
 
-    /// All charges so far.
+    /// The time of a stage, or a part of it: `unit` times the product of `factors`.
+    #[inline]
+    fn time(&mut self, _stage: Stage, unit: UnitCost, factors: &[Factor]) -> f64 {
+        amount(unit, factors)
+    }
+
+    /// All charges so far, but for times.
     fn total(&self) -> f64;
 }
 
@@ -126,7 +148,7 @@ impl Ledger for Sums {
 pub struct Charge {
     /// The operator that causes it, if one does.
     pub op: Option<usize>,
-    /// The component that it is charged to.
+    /// The component that it is charged to; of a time, the stage of the operator.
     pub component: &'static str,
     /// What one costs.
     pub unit: UnitCost,
@@ -145,8 +167,21 @@ impl Charge {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Charges {
     pub(crate) charges: Vec<Charge>,
+    /// Charges of time.
+    pub(crate) times: Vec<Charge>,
     op: Option<usize>,
     total: Total,
+}
+
+impl Charges {
+    fn charge_of(&self, component: &'static str, unit: UnitCost, factors: &[Factor]) -> Charge {
+        Charge {
+            op: self.op,
+            component,
+            unit,
+            factors: factors.to_vec(),
+        }
+    }
 }
 
 impl Ledger for Charges {
@@ -159,12 +194,17 @@ impl Ledger for Charges {
             return;
         }
         self.total.charge(component, unit, factors);
-        self.charges.push(Charge {
-            op: self.op,
-            component: component.name(),
-            unit,
-            factors: factors.to_vec(),
-        });
+        let charge = self.charge_of(component.name(), unit, factors);
+        self.charges.push(charge);
+    }
+
+    fn time(&mut self, stage: Stage, unit: UnitCost, factors: &[Factor]) -> f64 {
+        let charge = self.charge_of(stage.name(), unit, factors);
+        let time_ns = charge.amount();
+        if time_ns != 0.0 {
+            self.times.push(charge);
+        }
+        time_ns
     }
 
     fn total(&self) -> f64 {

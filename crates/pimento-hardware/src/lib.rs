@@ -36,7 +36,7 @@ pub use dram::{
     SystemCost, SystemSummary, TableReads, TierCost, TierTime, TraceCheck, TraceEnergy, TraceError,
     TraceMode, TracePlacement, TraceReport, TraceTable, UnknownSystem, parse_trace,
 };
-pub use explanation::Explanation;
+pub use explanation::{Busiest, Explanation, OpInterval, Resource, Violation};
 pub use floorplan::Floorplan;
 pub use host::Host;
 pub use ledger::{Charge, Factor, UnitCost};

@@ -9,7 +9,7 @@ use crate::{
         active_surplus_mw, pim_area_um2, standby_mw,
     },
     explanation::Explanation,
-    ledger::{Books, Charges, Ledger, Sums, Total, times, unit},
+    ledger::{Books, Charges, Ledger, Sums, Total, table_of, times, unit},
     priced::Priced,
     reram::{Chip, Copies, Mesh, OpWork, ReramPreset, Stages},
     schedule::Schedule,
@@ -74,26 +74,31 @@ impl PimCostModel {
         &self.reram
     }
 
-    /// Every charge of energy, area and power of a design, as a number of a table times a count.
+    /// Every charge of energy, time, area and power of a design, as a number of a table times a count, what sets
+    /// its throughput, and what does not fit.
     pub fn explain(&self, workload: &Workload, hardware: &Hardware) -> Explanation {
         let mut books = Books::<Charges>::default();
-        self.price(workload, hardware, &mut books);
+        let priced = self.price(workload, hardware, &mut books);
         Explanation {
             energy_pj: books.energy_pj.charges,
+            latency_ns: books.energy_pj.times,
             area_um2: books.area_um2.charges,
             power_mw: books.power_mw.charges,
+            busiest: priced.busiest(),
+            violations: priced.violations(workload),
         }
     }
 
     /// Where a number comes from, by its key in a [`Charge`](crate::Charge); several places where memories
     /// of one system have their own.
     pub fn source(&self, key: &str, hardware: &Hardware) -> String {
-        let table = key.trim_start_matches('(');
-        let table = table.split_once('.').map_or(table, |(table, _)| table);
+        let table = table_of(key);
         let system = hardware.memory.system.system();
         match (self.reram.source(table), system) {
             // Chips have links, too, which are told by power.
-            (Some(of_chip), _) if key != "link.pj-per-bit" => return of_chip.to_owned(),
+            (Some(of_chip), _) if table != "link" || key.contains("power") => {
+                return of_chip.to_owned();
+            }
             (_, Some(system)) => return system.sources_of(table),
             _ => (),
         }
@@ -182,10 +187,7 @@ impl PimCostModel {
         let gather = system.gather(&self.laws.gathers(tables), ledger);
         let combining = Combining::of(tables);
         let mut work = OpWork {
-            stages: Stages {
-                working_ns: gather.latency_ns,
-                ..Stages::default()
-            },
+            stages: gather.stages,
             interval_ns: gather.interval_ns,
             violation: gather.violation,
             ..OpWork::default()
@@ -230,7 +232,7 @@ impl PimCostModel {
         let placement = chip.place(&works);
         let mesh = Mesh::new(&self.reram, &hardware.chip);
         let times_of = (hardware.chip.scheduling, self.reram.router.hop_ns);
-        let schedule = Schedule::new(workload, &mut works, &placement, &mesh, times_of);
+        let schedule = Schedule::new(workload, &mut works, &placement, &mesh, times_of, energy);
         for (index, (work, run)) in works.iter_mut().zip(&schedule.runs).enumerate() {
             let before = energy.total();
             energy.begin(Some(index));
@@ -270,7 +272,8 @@ impl PimCostModel {
         Priced {
             tiles,
             cells_per_crossbar: chip.cells_per_crossbar(),
-            chip_violation: chip.violation() + chip.buffer_violation(workload, &placement, &copies),
+            adc_violation: chip.violation(),
+            buffer_violation: chip.buffer_violation(workload, &placement, &copies),
             peak_power_mw,
             static_mw: self.reram.leakage.fraction * peak_power_mw + memory_mw,
             leakage_pj,
@@ -287,9 +290,9 @@ impl PimCostModel {
 /// Rows of compressed tables combined on the lanes of a tile, after a gather.
 fn combine(host: &Combining, chip: &Chip<'_>, work: &mut OpWork, ledger: &mut impl Ledger) {
     if host.macs > 0.0 {
-        let combining = chip.combining(host.macs, host.values, host.widest, ledger);
-        work.stages.reduction_ns += combining.stages.latency_ns();
-        work.interval_ns = work.interval_ns.max(combining.interval_ns);
+        let combining_ns = chip.combining_ns(host.macs, host.values, host.widest, ledger);
+        work.stages.reduction_ns += combining_ns;
+        work.interval_ns = work.interval_ns.max(combining_ns);
     }
 }
 

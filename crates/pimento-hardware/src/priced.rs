@@ -1,7 +1,10 @@
 //! A priced design, and what its figures are.
 
+use std::collections::BTreeMap;
+
 use crate::{
     cost::{CostSummary, Figures, OpCost},
+    explanation::{Busiest, OpInterval, Resource, Violation},
     reram::{OpWork, Placement},
     schedule::Schedule,
     workload::{Op, OpKind, Workload},
@@ -14,7 +17,8 @@ pub(crate) struct Priced {
     pub(crate) schedule: Schedule,
     pub(crate) tiles: f64,
     pub(crate) cells_per_crossbar: f64,
-    pub(crate) chip_violation: f64,
+    pub(crate) adc_violation: f64,
+    pub(crate) buffer_violation: f64,
     pub(crate) energy_pj: f64,
     pub(crate) area_um2: f64,
     pub(crate) leakage_pj: f64,
@@ -29,13 +33,14 @@ impl Priced {
         let (latency_ns, interval_ns) = (self.schedule.latency_ns, self.schedule.interval_ns);
         let per = |figure: f64, time_ns: f64| if time_ns > 0.0 { figure / time_ns } else { 0.0 };
         let violations = self.works.iter().map(|work| work.violation);
+        let of_chip = self.adc_violation + self.buffer_violation;
         CostSummary {
             latency_ns,
             energy_pj: self.energy_pj,
             area_um2: self.area_um2,
             power_mw: per(self.energy_pj, latency_ns),
             throughput_per_s: per(1e9, interval_ns),
-            violation: violations.fold(self.chip_violation, |sum, violation| sum + violation),
+            violation: violations.fold(of_chip, |sum, violation| sum + violation),
         }
     }
 
@@ -64,6 +69,66 @@ impl Priced {
             peak_power_mw: self.peak_power_mw,
             lifetime_inferences: endurance.filter(|_| writes),
         }
+    }
+
+    /// What works longest for an inference.
+    pub(crate) fn busiest(&self) -> Busiest {
+        let mut resources: BTreeMap<(Resource, usize), Vec<OpInterval>> = BTreeMap::new();
+        let runs = self.schedule.runs.iter().zip(&self.placement.sites);
+        for (op, (work, (run, site))) in self.works.iter().zip(runs).enumerate() {
+            let interval_ns = work.interval_ns;
+            let mut keeps = |resource, number| {
+                let ops = resources.entry((resource, number)).or_default();
+                ops.push(OpInterval { op, interval_ns });
+            };
+            keeps(Resource::Own, op);
+            if let Some(shared) = site.shared {
+                keeps(Resource::SharedCrossbar(shared), 0);
+            }
+            if site.crossbars == 0 && !run.node.is_memory() {
+                keeps(Resource::Lanes(run.node.tile), 0);
+            }
+        }
+        let busy = resources.into_iter();
+        let busy = busy.map(|((resource, _), ops)| Busiest { resource, ops });
+        // Of equals the first: what an operator has for itself.
+        let longest = busy
+            .rev()
+            .max_by(|a, b| a.interval_ns().total_cmp(&b.interval_ns()));
+        longest.unwrap_or_default()
+    }
+
+    /// What does not fit.
+    pub(crate) fn violations(&self, workload: &Workload) -> Vec<Violation> {
+        let of_chip = [
+            (
+                "bits from those asked for to the nearest ADC of the table",
+                self.adc_violation,
+            ),
+            (
+                "inputs of the fullest tile beyond its buffer, as a share of it",
+                self.buffer_violation,
+            ),
+        ];
+        let of_chip = of_chip.into_iter().map(|(what, amount)| Violation {
+            op: None,
+            what,
+            amount,
+        });
+        let ops = workload.ops().iter().zip(&self.works).enumerate();
+        let of_ops = ops.map(|(op, (kind, work))| Violation {
+            op: Some(op),
+            what: match kind.kind {
+                OpKind::EmbeddingGather { .. } => "tables beyond the memory, as a share of it",
+                OpKind::StaticMvm { .. } => "bits that the ADC lacks for one row",
+                _ => "operands cannot be written, or bits that the ADC lacks for one row",
+            },
+            amount: work.violation,
+        });
+        of_chip
+            .chain(of_ops)
+            .filter(|part| part.amount != 0.0)
+            .collect()
     }
 
     /// Share of the crossbars that work, in the mean over the inference.

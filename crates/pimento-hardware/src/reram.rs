@@ -26,6 +26,6 @@ pub use node::{area_factor, energy_factor};
 pub use preset::ReramPreset;
 pub use wires::Wires;
 
-pub(crate) use chip::{Chip, OpWork};
+pub(crate) use chip::{Chip, OpWork, Stage};
 pub(crate) use placement::{Mesh, Node, Placement, Site};
 pub(crate) use replication::Copies;

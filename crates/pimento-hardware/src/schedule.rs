@@ -6,7 +6,8 @@
 
 use crate::{
     design::Scheduling,
-    reram::{Mesh, Node, OpWork, Placement, Site},
+    ledger::{Ledger, times, unit},
+    reram::{Mesh, Node, OpWork, Placement, Site, Stage},
     workload::{Op, OpKind, Workload},
 };
 
@@ -62,6 +63,7 @@ impl Schedule {
         placement: &Placement,
         mesh: &Mesh,
         (scheduling, hop_ns): (Scheduling, f64),
+        ledger: &mut impl Ledger,
     ) -> Self {
         let ops = workload.ops();
         let mut schedule = Self {
@@ -76,7 +78,9 @@ impl Schedule {
             let node = schedule.node(op, inputs, site, mesh);
             let arrival = schedule.arrival(workload, op, node, scheduling);
             let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site));
-            work.stages.transfer_ns += longest * hop_ns;
+            let hop = unit("router.hop-ns", hop_ns);
+            ledger.begin(Some(index));
+            work.stages.transfer_ns += ledger.time(Stage::Transfer, hop, &[times("hops", longest)]);
             let mut run = Run {
                 node,
                 hops,

@@ -169,7 +169,27 @@ proptest! {
                 prop_assert!(is_close(energy, part.energy_pj), "{} {}", name, part.component);
                 prop_assert!(is_close(area, part.area_um2), "{} {}", name, part.component);
             }
-            for charge in explanation.energy_pj.iter().chain(&explanation.area_um2) {
+            for (index, op) in cost.breakdown.ops.iter().enumerate() {
+                let stages = op.stages;
+                for (stage, expected) in [
+                    ("transfer", stages.transfer_ns),
+                    ("write", stages.write_ns),
+                    ("working", stages.working_ns),
+                    ("fill", stages.fill_ns),
+                    ("reduction", stages.reduction_ns),
+                ] {
+                    let times = explanation.latency_ns.iter();
+                    let own = times.filter(|time| time.op == Some(index) && time.component == stage);
+                    let found: f64 = own.map(pimento_hardware::Charge::amount).sum();
+                    prop_assert!(is_close(found, expected), "{} {} {} {}", name, stage, found, expected);
+                }
+            }
+            let interval_ns = explanation.busiest.interval_ns();
+            prop_assert!(is_close(interval_ns * cost.summary.throughput_per_s, 1e9), "{}", name);
+            let violation: f64 = explanation.violations.iter().map(|part| part.amount).sum();
+            prop_assert!(is_close(violation, cost.summary.violation), "{}", name);
+            let charges = explanation.energy_pj.iter().chain(&explanation.area_um2);
+            for charge in charges.chain(&explanation.latency_ns) {
                 prop_assert!(!model.source(charge.unit.key, &hardware).is_empty());
             }
             let summary = cost.summary;

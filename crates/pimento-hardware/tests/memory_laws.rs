@@ -124,9 +124,11 @@ proptest! {
         let channels = Plan { channels: 2 * plan.channels, ..plan.clone() };
         let wider = channels.cost(&gathers);
         prop_assert!(is_no_slower(&wider, &cost), "channels");
-        let cache = Plan { cache_bytes: 2.0 * plan.cache_bytes + 1e4, ..plan.clone() };
-        let with_cache = cache.cost(&gathers);
-        prop_assert!(is_no_slower(&with_cache, &cost), "cache");
+        // Caches of units do not see what a cache before them serves, and drop it: misses may rise a little.
+        if plan.unit_cache_bytes == 0.0 {
+            let cache = Plan { cache_bytes: 2.0 * plan.cache_bytes + 1e4, ..plan.clone() };
+            prop_assert!(is_no_slower(&cache.cost(&gathers), &cost), "cache");
+        }
         // Units work apart: ranks share the channel only for sums. More ranks have more caches, which
         // leave a few long rows to read: not slower, but not by this mean of all rows.
         if plan.level != "host" && plan.unit_cache_bytes == 0.0 && plan.cache_bytes == 0.0 {

@@ -89,10 +89,10 @@ fn a_design_gathers_as_its_system_does() {
                 }
             }
             let op = &design.breakdown.ops[0];
-            assert_close(op.stages.working_ns, alone.latency_ns, name);
             assert_close(design.summary.violation, alone.violation, name);
             let is_on_tile = storage != TableStorage::Rows && !COMBINING.contains(&name);
-            assert_eq!(op.stages.reduction_ns > 0.0, is_on_tile, "{name}");
+            let combining_ns = op.stages.latency_ns() - alone.latency_ns;
+            assert_eq!(combining_ns > 1e-6, is_on_tile, "{name}: {combining_ns}");
             let digital_pj = component(&workload, &on(name), "digital");
             assert_eq!(digital_pj > 0.0, is_on_tile, "{name}");
             if !is_on_tile {
@@ -132,7 +132,16 @@ fn breakdowns_and_explanations_add_up() {
         let charged = |charges: &[Charge]| -> f64 { charges.iter().map(Charge::amount).sum() };
         assert_close(charged(&explanation.energy_pj), summary.energy_pj, name);
         assert_close(charged(&explanation.area_um2), summary.area_um2, name);
-        for charge in explanation.energy_pj.iter().chain(&explanation.area_um2) {
+        let gather_ns: f64 = {
+            let times = explanation.latency_ns.iter();
+            times
+                .filter(|time| time.op == Some(0))
+                .map(Charge::amount)
+                .sum()
+        };
+        assert_close(gather_ns, breakdown.ops[0].stages.latency_ns(), name);
+        let charges = explanation.energy_pj.iter().chain(&explanation.area_um2);
+        for charge in charges.chain(&explanation.latency_ns) {
             assert_ne!(model.source(charge.unit.key, &hardware), "", "{charge:?}");
         }
     }

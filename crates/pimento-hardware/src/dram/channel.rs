@@ -89,6 +89,17 @@ impl Bound {
             Self::Command => "command bus",
         }
     }
+
+    /// Its cycles, softly joined with those of the others, in explanations.
+    pub(crate) fn cycles(self) -> &'static str {
+        match self {
+            Self::Activation => "cycles, most of all of activations",
+            Self::Data => "cycles, most of all of the data bus",
+            Self::Bank => "cycles, most of all of banks",
+            Self::Window => "cycles, most of all of the window",
+            Self::Command => "cycles, most of all of the command bus",
+        }
+    }
 }
 
 impl ChannelTime {

@@ -13,7 +13,8 @@ use crate::{
         row_cache::{CacheTime, RowCache},
         standard::DramStandard,
     },
-    ledger::{Ledger, times, unit},
+    ledger::{Factor, Ledger, Total, UnitCost, times, unit},
+    reram::Stage,
     workload::EmbeddingTable,
 };
 
@@ -65,6 +66,75 @@ impl Crossing {
     }
 }
 
+/// The time of the misses, in the mean.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    clock: UnitCost,
+    /// Cycles from the first command to the first data, and how often there are any.
+    first: [Factor; 2],
+    /// Cycles of what takes longest: of the rows and bursts of the fullest channel, the share that is missed
+    /// of all.
+    bound: [Factor; 3],
+}
+
+impl Reading {
+    fn new(
+        standard: &DramStandard,
+        memory: &MemoryDesign,
+        demand: &Demand,
+        crossing: Crossing,
+    ) -> Self {
+        let (all, missed) = (&demand.all, &demand.missed);
+        let channels = f64::from(memory.channels.max(1));
+        let rows = (all.rows / channels).ceil() * (missed.rows / all.rows);
+        let bursts = missed.bursts / missed.rows.max(f64::MIN_POSITIVE);
+        let of_row = standard.cycles_per_vector(memory.pim_level, bursts);
+        let timing = &standard.timing;
+        let buses = f64::from(standard.organisation.data_buses);
+        let on_bus = (crossing.all / channels).ceil() * crossing.missed_share;
+        let of_burst = timing.burst.max(timing.ccd_s) / buses;
+        let refresh = times("lengthened by refreshes", standard.refresh_factor());
+        Self {
+            clock: clock(standard),
+            first: [
+                times(
+                    "cycles to the first data",
+                    timing.rcd + timing.cl + timing.burst,
+                ),
+                times("gathers that miss a cache", 1.0 - demand.all_cached),
+            ],
+            bound: if on_bus * of_burst > rows * of_row {
+                [
+                    times("bursts on a bus", on_bus),
+                    times("cycles of a burst", of_burst),
+                    refresh,
+                ]
+            } else {
+                [
+                    times("rows of a channel", rows),
+                    times("cycles of a row", of_row),
+                    refresh,
+                ]
+            },
+        }
+    }
+
+    /// Time until the next misses can be read.
+    fn bound_ns(&self) -> f64 {
+        Total::default().time(Stage::Working, self.clock, &self.bound)
+    }
+
+    /// From the first command to the last data.
+    fn time_ns(&self, ledger: &mut impl Ledger) -> f64 {
+        ledger.time(Stage::Working, self.clock, &self.first)
+            + ledger.time(Stage::Working, self.clock, &self.bound)
+    }
+}
+
+fn clock(standard: &DramStandard) -> UnitCost {
+    unit("timing.clock-ns", standard.timing.clock_ns)
+}
+
 /// A cache of rows, and what it knows of the tables.
 pub(crate) type CachedTables<'a> = (&'a RowCache, &'a FieldLaws);
 
@@ -92,17 +162,19 @@ impl Gather {
         }
         let capacity = channels * standard.organisation.channel_bytes as f64;
         let crossing = Crossing::new(standard, memory, &demand);
-        let reading = Self::reading_ns(standard, memory, &demand, crossing);
-        let combining = Self::combining_ns(standard, memory, &demand);
-        let interval = reading.max(combining).max(hits.interval_ns);
+        let reading = Reading::new(standard, memory, &demand, crossing);
+        let combining = Self::combining_ns(standard, memory, &demand, ledger);
+        let interval = reading.bound_ns().max(combining).max(hits.interval_ns);
         let bursts = crossing.bursts();
         Self::charge(standard, memory, &demand, bursts, interval, ledger);
-        let timing = &standard.timing;
-        let first = (timing.rcd + timing.cl + timing.burst) * timing.clock_ns;
         // Hits leave the cache while misses are read.
-        let memory_ns = (1.0 - demand.all_cached) * first + reading;
+        let reading_ns = if hits.reading_ns > reading.time_ns(&mut Total::default()) {
+            cache.reading_ns(&demand, channels, ledger)
+        } else {
+            reading.time_ns(ledger)
+        };
         Self {
-            reading_ns: memory_ns.max(hits.reading_ns),
+            reading_ns,
             combining_ns: combining,
             interval_ns: interval,
             host: demand.host,
@@ -111,7 +183,12 @@ impl Gather {
     }
 
     /// Time in which the units combine their share, all of them at once, in the mean over the misses.
-    fn combining_ns(standard: &DramStandard, memory: &MemoryDesign, demand: &Demand) -> f64 {
+    fn combining_ns(
+        standard: &DramStandard,
+        memory: &MemoryDesign,
+        demand: &Demand,
+        ledger: &mut impl Ledger,
+    ) -> f64 {
         let (work, missed) = (&demand.all.units, &demand.missed.units);
         if work.vectors == 0.0 {
             return 0.0;
@@ -120,29 +197,12 @@ impl Gather {
             units_per_channel(standard, memory.pim_level) * f64::from(memory.channels.max(1));
         let turns = (work.vectors / units).ceil();
         let cycles = (work.macs / work.vectors / UNIT_MACS_PER_CYCLE).ceil();
-        turns * cycles * standard.timing.clock_ns * (missed.macs / work.macs)
-    }
-
-    /// Time in which the misses are read in the mean: of the rows and bursts of the fullest channel, the
-    /// share that is missed of all.
-    fn reading_ns(
-        standard: &DramStandard,
-        memory: &MemoryDesign,
-        demand: &Demand,
-        crossing: Crossing,
-    ) -> f64 {
-        let (all, missed) = (&demand.all, &demand.missed);
-        if missed.rows == 0.0 {
-            return 0.0;
-        }
-        let channels = f64::from(memory.channels.max(1));
-        let per_channel = (all.rows / channels).ceil() * (missed.rows / all.rows);
-        let vector = standard.cycles_per_vector(memory.pim_level, missed.bursts / missed.rows);
-        let timing = &standard.timing;
-        let buses = f64::from(standard.organisation.data_buses);
-        let on_bus = (crossing.all / channels).ceil() * crossing.missed_share;
-        let bus = on_bus * timing.burst.max(timing.ccd_s) / buses;
-        (per_channel * vector).max(bus) * timing.clock_ns * standard.refresh_factor()
+        let factors = [
+            times("vectors of the busiest unit", turns),
+            times("cycles of a vector", cycles),
+            times("share that is missed", missed.macs / work.macs),
+        ];
+        ledger.time(Stage::Reduction, clock(standard), &factors)
     }
 
     fn charge(

@@ -14,8 +14,9 @@ use crate::{
         demand::{Demand, Flow},
         locality::{Residents, STEP as CURVE_STEP},
     },
-    ledger::{Factor, Ledger, times, unit},
+    ledger::{Factor, Ledger, Total, times, unit},
     preset::{PresetError, positive},
+    reram::Stage,
 };
 
 /// The built-in table.
@@ -121,12 +122,28 @@ impl RowCache {
 
     /// Time in which the slices of the channels take or give all rows, hits and misses.
     pub(crate) fn time(&self, demand: &Demand, channels: f64) -> CacheTime {
-        let cycles = demand.all.packed_bits / channels / self.cache.port_bits;
-        let interval_ns = cycles * self.cache.cycle_ns;
         CacheTime {
-            reading_ns: self.cache.access_ns + interval_ns,
-            interval_ns,
+            reading_ns: self.reading_ns(demand, channels, &mut Total::default()),
+            interval_ns: self.slice_cycles(demand, channels) * self.cache.cycle_ns,
         }
+    }
+
+    /// Cycles of the slice of a channel.
+    fn slice_cycles(&self, demand: &Demand, channels: f64) -> f64 {
+        demand.all.packed_bits / channels / self.cache.port_bits
+    }
+
+    /// Time of all rows from the first access on.
+    pub(crate) fn reading_ns(
+        &self,
+        demand: &Demand,
+        channels: f64,
+        ledger: &mut impl Ledger,
+    ) -> f64 {
+        let access = unit("cache.access-ns", self.cache.access_ns);
+        let cycle = unit("cache.cycle-ns", self.cache.cycle_ns);
+        let cycles = times("cycles of a slice", self.slice_cycles(demand, channels));
+        ledger.time(Stage::Working, access, &[]) + ledger.time(Stage::Working, cycle, &[cycles])
     }
 
     /// Charges tags, and rows: a hit is read, a miss filled in.

@@ -298,7 +298,7 @@ impl MemorySystem {
     }
 
     /// Where the numbers of a table come from, of all memories that have it, or of the system.
-    pub(crate) fn sources_of(&self, table: &str) -> String {
+    pub fn sources_of(&self, table: &str) -> String {
         let places = (0..self.tiers.len()).map(Some).chain([None]);
         let mut found: Vec<&str> = places.map(|tier| self.source_of(table, tier)).collect();
         found.dedup();

@@ -18,10 +18,10 @@ use crate::{
     workload::OpKind,
 };
 
-/// Where the time of an operator goes, in the order in which it passes.
+/// Where the time of an operator goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Stages {
-    /// From the buffers and over the network of the chip.
+    /// From the buffers and over the network of the chip, or over the link of a memory system.
     pub transfer_ns: f64,
     /// An operand is written into crossbars.
     pub write_ns: f64,
@@ -31,6 +31,16 @@ pub struct Stages {
     pub fill_ns: f64,
     /// Sums of crossbars are added up, or rows of compressed tables combined.
     pub reduction_ns: f64,
+}
+
+/// A stage of an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Transfer,
+    Write,
+    Working,
+    Fill,
+    Reduction,
 }
 
 /// What one operator does.
@@ -85,6 +95,19 @@ impl Stages {
     /// The sum of all stages.
     pub fn latency_ns(&self) -> f64 {
         self.transfer_ns + self.write_ns + self.working_ns + self.fill_ns + self.reduction_ns
+    }
+}
+
+impl Stage {
+    /// Its name in reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Transfer => "transfer",
+            Self::Write => "write",
+            Self::Working => "working",
+            Self::Fill => "fill",
+            Self::Reduction => "reduction",
+        }
     }
 }
 
@@ -166,7 +189,11 @@ impl<'a> Chip<'a> {
                 };
                 self.written_matrix(&matrix, ledger, work);
             }
-            ref kind => self.digital(kind, ledger, work),
+            ref kind => {
+                let cycles = self.digital(kind, ledger, work);
+                work.stages.working_ns = self.lanes_ns(Stage::Working, cycles, ledger);
+                work.interval_ns = work.stages.working_ns;
+            }
         }
     }
 

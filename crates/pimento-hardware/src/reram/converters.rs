@@ -2,9 +2,10 @@
 
 use crate::{
     design::ChipDesign,
-    ledger::{Factor, times},
+    ledger::{Factor, Ledger, Total, times, unit},
     reram::{
         adc::AdcCost,
+        chip::Stage,
         mapping::CrossbarMapping,
         preset::ReramPreset,
         tables::{Activity, IntegratorTable, Sharing},
@@ -89,27 +90,40 @@ impl<'a> Converters<'a> {
         f64::from(steps)
     }
 
-    /// Time from the first to the last read of an input vector, and what follows after the last.
+    /// Time from the first to the last read of an input vector.
+    pub(crate) fn vector_ns(&self, mapping: &CrossbarMapping) -> f64 {
+        let one = times("vectors", 1.0);
+        self.vectors_ns(mapping, one, &mut Total::default()).0
+    }
+
+    /// Time from the first to the last read of input vectors, one after another, and what follows after the
+    /// last.
     #[inline]
-    pub(crate) fn vector_ns(&self, mapping: &CrossbarMapping) -> (f64, f64) {
+    pub(crate) fn vectors_ns(
+        &self,
+        mapping: &CrossbarMapping,
+        vectors: Factor,
+        ledger: &mut impl Ledger,
+    ) -> (f64, f64) {
         if let Some(table) = self.integrator {
-            return (
-                Phases::of(table, mapping.passes, self.adc_bits).time_ns(table),
-                0.0,
-            );
+            let phases = Phases::of(table, mapping.passes, self.adc_bits);
+            return (phases.time_ns(table, vectors, ledger), 0.0);
         }
-        let reads = f64::from(mapping.reads);
-        let converting = self.column_steps(mapping) * self.conversion_ns;
-        if self.overlaps_read {
-            let (shorter, longer) = if converting < self.read_ns {
-                (converting, self.read_ns)
-            } else {
-                (self.read_ns, converting)
-            };
-            return (reads * longer, shorter);
+        let reads = times("reads", f64::from(mapping.reads));
+        let steps = times("columns of a converter", self.column_steps(mapping));
+        let read = unit("crossbar.read-ns and settling", self.read_ns);
+        let conversion = unit("adc.cycles / adc.rate-gs", self.conversion_ns);
+        if !self.overlaps_read {
+            let mut each = |unit| ledger.time(Stage::Working, unit, &[vectors, reads, steps]);
+            let drive_ns = each(unit("dac.drive-ns", self.drive_ns));
+            return (drive_ns + each(read) + each(conversion), 0.0);
         }
-        let step = self.drive_ns + self.read_ns + self.conversion_ns;
-        (reads * self.column_steps(mapping) * step, 0.0)
+        if steps.value * self.conversion_ns < self.read_ns {
+            let working_ns = ledger.time(Stage::Working, read, &[vectors, reads]);
+            return (working_ns, ledger.time(Stage::Fill, conversion, &[steps]));
+        }
+        let working_ns = ledger.time(Stage::Working, conversion, &[vectors, reads, steps]);
+        (working_ns, ledger.time(Stage::Fill, read, &[]))
     }
 
     /// What works in a pass over all crossbars of a matrix of `rows` rows and `columns` columns of
@@ -200,11 +214,28 @@ impl Phases {
         }
     }
 
-    fn time_ns(&self, table: &IntegratorTable) -> f64 {
-        self.bits * table.bit_ns
-            + self.integrations * table.integrate_ns
-            + self.conversions * table.step_ns
-            + self.count * table.phase_ns
+    fn time_ns(&self, table: &IntegratorTable, vectors: Factor, ledger: &mut impl Ledger) -> f64 {
+        let mut part = |key, ns, name, count| {
+            ledger.time(
+                Stage::Working,
+                unit(key, ns),
+                &[vectors, times(name, count)],
+            )
+        };
+        part("integrator.bit-ns", table.bit_ns, "input bits", self.bits)
+            + part(
+                "integrator.integrate-ns",
+                table.integrate_ns,
+                "steps of integration",
+                self.integrations,
+            )
+            + part(
+                "integrator.step-ns",
+                table.step_ns,
+                "steps of conversion",
+                self.conversions,
+            )
+            + part("integrator.phase-ns", table.phase_ns, "phases", self.count)
     }
 }
 
@@ -240,6 +271,7 @@ mod tests {
             (two.count, two.integrations, two.conversions),
             (2.0, 10.0, 13.0)
         );
-        assert!((two.time_ns(&neurons(3)) - 7700.0).abs() < 1e-9);
+        let time_ns = two.time_ns(&neurons(3), times("vectors", 1.0), &mut Total::default());
+        assert!((time_ns - 7700.0).abs() < 1e-9);
     }
 }

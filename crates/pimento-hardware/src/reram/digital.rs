@@ -4,7 +4,7 @@ use crate::{
     component::Component,
     ledger::{Factor, Ledger, times, unit},
     quotient::ceil,
-    reram::chip::{Chip, OpWork},
+    reram::chip::{Chip, OpWork, Stage},
     workload::{ElementwiseFunction, OpKind, Operand},
 };
 
@@ -21,28 +21,38 @@ struct Recipe {
 const MAX_BITS: u8 = 16;
 
 impl Chip<'_> {
-    /// Rows of compressed tables combined on the lanes: `outputs` values of so many
+    /// Time in which rows of compressed tables are combined on the lanes: `outputs` values of so many
     /// multiply–accumulates, the widest operand of `bits`.
-    pub(crate) fn combining(
+    pub(crate) fn combining_ns(
         &self,
         macs: f64,
         outputs: f64,
         bits: u8,
         ledger: &mut impl Ledger,
-    ) -> OpWork {
+    ) -> f64 {
         let product = OpKind::DynamicProduct {
             macs: macs as u64,
             outputs: outputs as u32,
             operand: Operand::default(),
             activation_bits: bits.min(MAX_BITS),
         };
-        let mut work = OpWork::default();
-        self.digital(&product, ledger, &mut work);
-        work
+        let cycles = self.digital(&product, ledger, &mut OpWork::default());
+        self.lanes_ns(Stage::Reduction, cycles, ledger)
     }
 
-    /// Operators on the lanes of one tile; matrices and gathers have none.
-    pub(super) fn digital(&self, kind: &OpKind, ledger: &mut impl Ledger, work: &mut OpWork) {
+    /// Time of so many cycles of the lanes.
+    pub(super) fn lanes_ns(&self, stage: Stage, cycles: f64, ledger: &mut impl Ledger) -> f64 {
+        let cycle = unit("digital.cycle-ns", self.preset.digital.cycle_ns);
+        ledger.time(stage, cycle, &[times("cycles of the lanes", cycles)])
+    }
+
+    /// Cycles of operators on the lanes of one tile; matrices and gathers have none.
+    pub(super) fn digital(
+        &self,
+        kind: &OpKind,
+        ledger: &mut impl Ledger,
+        work: &mut OpWork,
+    ) -> f64 {
         match *kind {
             OpKind::DynamicProduct {
                 macs,
@@ -61,7 +71,7 @@ impl Chip<'_> {
                     * f64::from(operand.rows)
                     * (f64::from(operand.cols) + f64::from(operand.vectors));
                 let values = [operands, f64::from(outputs)];
-                self.lanes(macs as f64, recipe, values, activation_bits, ledger, work);
+                self.lanes(macs as f64, recipe, values, activation_bits, ledger, work)
             }
             OpKind::Elementwise {
                 function,
@@ -71,7 +81,7 @@ impl Chip<'_> {
                 let elements = f64::from(elements);
                 let values = [elements, elements];
                 let recipe = recipe(function);
-                self.lanes(elements, recipe, values, activation_bits, ledger, work);
+                self.lanes(elements, recipe, values, activation_bits, ledger, work)
             }
             OpKind::Normalisation {
                 vectors,
@@ -87,13 +97,13 @@ impl Chip<'_> {
                 let elements = f64::from(vectors) * f64::from(width);
                 let values = [elements, elements];
                 let operations = 5.0 * elements;
-                self.lanes(operations, recipe, values, activation_bits, ledger, work);
+                self.lanes(operations, recipe, values, activation_bits, ledger, work)
             }
-            OpKind::StaticMvm { .. } | OpKind::EmbeddingGather { .. } => {}
+            OpKind::StaticMvm { .. } | OpKind::EmbeddingGather { .. } => 0.0,
         }
     }
 
-    /// `operations` on the lanes of a tile, which read and write so many values.
+    /// Cycles of `operations` on the lanes of a tile, which read and write so many values.
     fn lanes(
         &self,
         operations: f64,
@@ -102,7 +112,7 @@ impl Chip<'_> {
         bits: u8,
         ledger: &mut impl Ledger,
         work: &mut OpWork,
-    ) {
+    ) -> f64 {
         let table = &self.preset.digital;
         let bytes = f64::from(bits) / 8.0;
         let squared = times("(bits / 8)²", bytes * bytes);
@@ -125,10 +135,8 @@ impl Chip<'_> {
             &[times("exponentials", operations * recipe.exponentials)],
         );
         self.charge_movement((read + written) * f64::from(bits), ledger);
-        let cycles = ceil(operations / f64::from(table.lanes_per_tile));
-        work.stages.working_ns = cycles * table.cycle_ns;
-        work.interval_ns = work.stages.working_ns;
         work.input_bits = read * f64::from(bits);
+        ceil(operations / f64::from(table.lanes_per_tile))
     }
 
     fn charge_additions(&self, factors: &[Factor], ledger: &mut impl Ledger) {

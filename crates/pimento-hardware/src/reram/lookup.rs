@@ -8,7 +8,7 @@
 use crate::{
     component::Component,
     dram::FieldLaws,
-    ledger::{Ledger, times, unit},
+    ledger::{Ledger, Total, times, unit},
     reram::{
         chip::{Chip, OpWork},
         mapping::CrossbarMapping,
@@ -23,9 +23,12 @@ const SKEW: f64 = 1.10;
 const SHIFT: f64 = 5.0;
 
 /// The look-ups of one stored table.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Reads {
     crossbars: f64,
+    /// Look-ups one after another, and what of a crossbar one of them reads.
+    lookups: f64,
+    read: CrossbarMapping,
     latency_ns: f64,
     interval_ns: f64,
 }
@@ -41,6 +44,7 @@ impl Chip<'_> {
         let mut work = OpWork::default();
         let (mut crossbars, mut output_bits, mut cells, mut macs) = (0.0, 0.0, 0.0, 0.0);
         let mut widest = 0;
+        let mut longest: Option<Reads> = None;
         for (field, table) in tables.iter().enumerate() {
             let count = f64::from(table.lookups);
             let parts = table.storage.parts(table.rows, u64::from(table.width));
@@ -50,18 +54,22 @@ impl Chip<'_> {
                 let reads = self.read_rows(part, table, hottest, ledger);
                 crossbars += reads.crossbars;
                 cells += part.rows as f64 * self.cells(part, table);
-                work.stages.working_ns = work.stages.working_ns.max(count * reads.latency_ns);
-                work.interval_ns = work.interval_ns.max(count * reads.interval_ns);
+                if longest.is_none_or(|longest| reads.latency_ns > longest.latency_ns) {
+                    longest = Some(reads);
+                }
+                work.interval_ns = work.interval_ns.max(reads.interval_ns);
                 output_bits += count * part.values as f64 * f64::from(table.bits);
             }
             macs += count * table.storage.macs(u64::from(table.width)) as f64;
             widest = widest.max(table.bits);
         }
         self.charge_movement(output_bits, ledger);
+        if let Some(reads) = longest {
+            (work.stages.working_ns, work.stages.fill_ns) = self.reads_ns(&reads, ledger);
+        }
         if macs > 0.0 {
-            let combining = self.combining(macs, 0.0, widest, ledger);
-            work.stages.reduction_ns = combining.stages.latency_ns();
-            work.interval_ns = work.interval_ns.max(combining.interval_ns);
+            work.stages.reduction_ns = self.combining_ns(macs, 0.0, widest, ledger);
+            work.interval_ns = work.interval_ns.max(work.stages.reduction_ns);
         }
         work.crossbars = crossbars as u32;
         work.cells = cells;
@@ -86,14 +94,23 @@ impl Chip<'_> {
         let per_crossbar = rows * (cols / cells).floor().max(1.0);
         let groups = (part.rows as f64 / per_crossbar).ceil();
         self.charge_row_reads(f64::from(table.lookups), cells, wide, ledger);
-        let used = cells.min(cols) as u32;
-        let (vector_ns, fill_ns) = self.converters.vector_ns(&one_read(used));
         let copies = f64::from(self.design.replication.max(1));
-        Reads {
+        let mut reads = Reads {
             crossbars: wide * groups,
-            latency_ns: vector_ns + fill_ns,
-            interval_ns: vector_ns * busiest_share(hottest, groups, copies),
-        }
+            lookups: f64::from(table.lookups),
+            read: one_read(cells.min(cols) as u32),
+            latency_ns: 0.0,
+            interval_ns: 0.0,
+        };
+        let (reading_ns, fill_ns) = self.reads_ns(&reads, &mut Total::default());
+        reads.latency_ns = reading_ns + fill_ns;
+        reads.interval_ns = reading_ns * busiest_share(hottest, groups, copies);
+        reads
+    }
+
+    fn reads_ns(&self, reads: &Reads, ledger: &mut impl Ledger) -> (f64, f64) {
+        let lookups = times("look-ups", reads.lookups);
+        self.converters.vectors_ns(&reads.read, lookups, ledger)
     }
 
     fn charge_row_reads(&self, lookups: f64, cells: f64, wide: f64, ledger: &mut impl Ledger) {

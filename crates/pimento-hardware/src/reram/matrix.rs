@@ -4,7 +4,7 @@ use crate::{
     component::Component,
     ledger::{Ledger, times, unit},
     reram::{
-        chip::{Chip, OpWork, Stages},
+        chip::{Chip, OpWork, Stage, Stages},
         mapping::{CrossbarMapping, Layout},
     },
 };
@@ -55,7 +55,7 @@ impl Chip<'_> {
             work.shelf = Some((mapping.fullest_rows, mapping.fullest_cols));
         }
         let turns = f64::from(matrix.vectors.div_ceil(matrix.copies));
-        work.stages = self.stages(matrix, &mapping, turns);
+        work.stages = self.stages(matrix, &mapping, turns, ledger);
         work.interval_ns = work.stages.working_ns;
         self.charge_reads(matrix, &mapping, ledger);
         self.charge_registers(f64::from(work.crossbars), work.interval_ns, ledger);
@@ -92,9 +92,12 @@ impl Chip<'_> {
         let values = f64::from(matrix.count) * f64::from(matrix.rows) * f64::from(matrix.cols);
         let written_bits = f64::from(matrix.activation_bits) * values;
         self.charge_movement(written_bits, ledger);
-        work.stages.write_ns = f64::from(mapping.fullest_rows * layout.lines_per_row())
-            * table.pulses
-            * table.pulse_ns;
+        let lines = f64::from(mapping.fullest_rows * layout.lines_per_row());
+        work.stages.write_ns = ledger.time(
+            Stage::Write,
+            unit("write.pulse-ns", table.pulse_ns),
+            &[times("lines", lines), times("pulses", table.pulses)],
+        );
         work.interval_ns += work.stages.write_ns;
         work.input_bits += written_bits;
         work.shelf = None;
@@ -122,24 +125,33 @@ impl Chip<'_> {
         };
         let mapping = layout.map_matrix(&matrix);
         self.charge_reads(&matrix, &mapping, ledger);
-        let (vector_ns, _) = self.converters.vector_ns(&mapping);
         let macs = f64::from(matrix.rows) * f64::from(matrix.cols);
-        Some((2.0 * macs, vector_ns))
+        Some((2.0 * macs, self.converters.vector_ns(&mapping)))
     }
 
     /// The stages of `turns` input vectors, one after another.
-    fn stages(&self, matrix: &Matrix, mapping: &CrossbarMapping, turns: f64) -> Stages {
-        let (vector_ns, fill_ns) = self.converters.vector_ns(mapping);
+    fn stages(
+        &self,
+        matrix: &Matrix,
+        mapping: &CrossbarMapping,
+        turns: f64,
+        ledger: &mut impl Ledger,
+    ) -> Stages {
+        let turns = times("vectors", turns);
+        let (working_ns, fill_ns) = self.converters.vectors_ns(mapping, turns, ledger);
         let levels = f64::from(32 - (mapping.row_blocks - 1).leading_zeros());
         let table = &self.preset.edram;
         let bits = u64::from(matrix.rows) * u64::from(matrix.activation_bits);
         let accesses = bits.div_ceil(u64::from(table.access_bits)) as f64;
+        let access = unit("edram.access-ns", table.access_ns);
+        let cycle = unit("digital.cycle-ns", self.preset.digital.cycle_ns);
+        let levels = times("levels of additions", levels);
         Stages {
-            transfer_ns: accesses * table.access_ns,
+            transfer_ns: ledger.time(Stage::Transfer, access, &[times("accesses", accesses)]),
             write_ns: 0.0,
-            working_ns: turns * vector_ns,
+            working_ns,
             fill_ns,
-            reduction_ns: levels * self.preset.digital.cycle_ns,
+            reduction_ns: ledger.time(Stage::Reduction, cycle, &[levels]),
         }
     }
 

@@ -91,7 +91,7 @@ impl Chip<'_> {
                 Some(Candidate {
                     op,
                     vectors,
-                    vector_ns: self.converters.vector_ns(&mapping).0,
+                    vector_ns: self.converters.vector_ns(&mapping),
                     crossbars: mapping.crossbars() * layout.twins(),
                 })
             }

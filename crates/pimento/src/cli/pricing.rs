@@ -34,8 +34,9 @@ pub(crate) struct CostArgs {
     /// Also tells power, waiting and lifetime under so many inferences per second, which come at random.
     #[arg(long, value_name = "INFERENCES_PER_S", value_parser = positive, allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
-    /// Tells how a figure comes about, number by number, and where the numbers are from: `energy`,
-    /// `area`, `power` of all units, one component of them as in `energy.adc`, or `latency`.
+    /// Tells how a figure comes about, number by number, and where the numbers are from: `latency`, `energy`,
+    /// `area`, `peak-power`, one stage or component of them as in `energy.adc`; of designs also `power`,
+    /// `throughput`, `violation`, `energy-latency`, `tops`, `tops-per-w`, `tops-per-mm2`, `static-power`.
     #[arg(long, value_name = "FIGURE")]
     pub(crate) explain: Option<String>,
     /// Draws the breakdown, the mapping on tiles and the schedule into this file (SVG).

@@ -18,6 +18,7 @@ use crate::{
     },
     explanation::Explanation,
     ledger::{Books, Charges, Ledger, Sums, Total, times, unit},
+    reram::{Stage, Stages},
 };
 
 /// What a batch of gathers costs on a memory system.
@@ -84,18 +85,29 @@ pub struct TierCost {
 /// Times of a gather as part of a design.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GatherTime {
-    /// From the first command to the last sum.
-    pub(crate) latency_ns: f64,
+    /// Reading, sums merged one by one, the way over a link.
+    pub(crate) stages: Stages,
     /// Until the next gather can begin.
     pub(crate) interval_ns: f64,
     /// Share by which the tables exceed the capacity; 0 where they fit.
     pub(crate) violation: f64,
 }
 
+/// What a batch waits for longest.
+enum Busy<'a> {
+    /// The cache before the memories, for so many bits.
+    Cache(f64),
+    /// Banks with a port each, for so long.
+    Banks(f64),
+    /// A memory.
+    Tier(&'a Tier, &'a TierTime),
+}
+
 /// Times of a batch.
 struct Priced<'a> {
     placement: Placement<'a>,
     times: Vec<TierTime>,
+    stages: Stages,
     latency_ns: f64,
     interval_ns: f64,
     link_bytes: f64,
@@ -151,21 +163,22 @@ impl MemorySystem {
         }
     }
 
-    /// Every charge of energy and area.
+    /// Every charge of energy, area and time.
     pub fn explain(&self, gathers: &Gathers) -> Explanation {
         let mut books = Books::<Charges>::default();
         self.price(gathers, &mut books);
         Explanation {
             energy_pj: books.energy_pj.charges,
+            latency_ns: books.energy_pj.times,
             area_um2: books.area_um2.charges,
-            power_mw: Vec::new(),
+            ..Explanation::default()
         }
     }
 
     /// A gather as part of a design, whose standby is told apart ([`Self::idle_mw`]): its times and the
     /// energy of what it does. Power of open rows and refresh count for its interval.
     pub(crate) fn gather(&self, gathers: &Gathers, energy: &mut impl Ledger) -> GatherTime {
-        let priced = self.priced(gathers);
+        let priced = self.priced(gathers, energy);
         for (tier, time) in self.tiers.iter().zip(&priced.times) {
             charge_commands(tier, time, energy);
             charge_refresh(tier, priced.interval_ns, energy);
@@ -180,7 +193,7 @@ impl MemorySystem {
             &[times("ns", priced.interval_ns)],
         );
         GatherTime {
-            latency_ns: priced.latency_ns,
+            stages: priced.stages,
             interval_ns: priced.interval_ns,
             violation: priced.violation,
         }
@@ -217,8 +230,8 @@ impl MemorySystem {
     }
 
     fn price<'a, L: Ledger>(&self, gathers: &'a Gathers, books: &mut Books<L>) -> Priced<'a> {
-        let priced = self.priced(gathers);
         let energy = &mut books.energy_pj;
+        let priced = self.priced(gathers, energy);
         for (index, (tier, time)) in self.tiers.iter().zip(&priced.times).enumerate() {
             energy.begin(Some(index));
             charge_commands(tier, time, energy);
@@ -232,7 +245,7 @@ impl MemorySystem {
         priced
     }
 
-    fn priced<'a>(&self, gathers: &'a Gathers) -> Priced<'a> {
+    fn priced<'a>(&self, gathers: &'a Gathers, ledger: &mut impl Ledger) -> Priced<'a> {
         let Served {
             placement,
             times: tier_times,
@@ -243,21 +256,30 @@ impl MemorySystem {
             None => self.serve(gathers),
         };
         let link_bytes = self.link_bytes(gathers, &tier_times);
-        let (launch_ns, link_ns) = match &self.link {
-            Some(link) => (link.launch_ns, link_bytes / link.gb_per_s),
-            None => (0.0, 0.0),
-        };
-        let longest = |of: fn(&TierTime) -> f64| tier_times.iter().map(of).fold(0.0, f64::max);
-        let merge_ns = longest(|time| time.merge_ns);
         let cache_ns = self
             .cache
             .as_ref()
             .map_or(0.0, |cache| placement.cached_bits / 8.0 / cache.gb_per_s);
-        let busy_ns = busy_ns.max(cache_ns);
-        // Banks tell the start of every look-up.
-        let tiers = self.tiers.iter().filter(|_| self.banks.is_none());
-        let first_ns = tiers.map(first_ns).fold(0.0, f64::max);
-        let latency_ns = launch_ns + first_ns + busy_ns + merge_ns + link_ns;
+        let of_tiers = || self.tiers.iter().zip(&tier_times);
+        let busy = if cache_ns > busy_ns {
+            Busy::Cache(placement.cached_bits)
+        } else if self.banks.is_some() {
+            Busy::Banks(busy_ns)
+        } else {
+            let busiest = of_tiers().max_by(|a, b| a.1.busy_ns().total_cmp(&b.1.busy_ns()));
+            busiest.map_or(Busy::Banks(0.0), |(tier, time)| Busy::Tier(tier, time))
+        };
+        let busy_ns = self.busy_ns(&busy, ledger);
+        let merging = of_tiers().max_by(|a, b| a.1.merge_ns.total_cmp(&b.1.merge_ns));
+        let merge_ns = merging.map_or(0.0, |(tier, time)| time.merging_ns(tier, ledger));
+        let (launch_ns, link_ns) = self.link_ns(link_bytes, ledger);
+        let stages = Stages {
+            transfer_ns: link_ns,
+            working_ns: launch_ns + self.first_ns(ledger) + busy_ns,
+            reduction_ns: merge_ns,
+            ..Stages::default()
+        };
+        let latency_ns = stages.latency_ns();
         let interval_ns = if self.barrier {
             latency_ns
         } else {
@@ -266,6 +288,7 @@ impl MemorySystem {
         Priced {
             violation,
             times: tier_times,
+            stages,
             latency_ns,
             interval_ns,
             link_bytes,
@@ -273,6 +296,55 @@ impl MemorySystem {
             cache_ns,
             placement,
         }
+    }
+
+    /// Time until what is busy longest can serve the next batch.
+    fn busy_ns(&self, busy: &Busy<'_>, ledger: &mut impl Ledger) -> f64 {
+        let mut working = |key, ns, name, count| {
+            ledger.time(Stage::Working, unit(key, ns), &[times(name, count)])
+        };
+        match *busy {
+            Busy::Cache(bits) => {
+                let rate = self.cache.as_ref().map_or(1.0, |cache| cache.gb_per_s);
+                working(
+                    "1 / cache.gb-per-s",
+                    1.0 / rate,
+                    "bytes of hits",
+                    bits / 8.0,
+                )
+            }
+            Busy::Banks(busy_ns) => {
+                let samples = f64::from(self.batch);
+                working(
+                    "banks: look-ups of the busiest",
+                    busy_ns / samples,
+                    "samples",
+                    samples,
+                )
+            }
+            Busy::Tier(tier, time) => time.charged_ns(tier, ledger),
+        }
+    }
+
+    /// Time before anything is read, and of the way over the link.
+    fn link_ns(&self, bytes: f64, ledger: &mut impl Ledger) -> (f64, f64) {
+        let Some(link) = &self.link else {
+            return (0.0, 0.0);
+        };
+        let launch = unit("link.launch-ns", link.launch_ns);
+        let rate = unit("1 / link.gb-per-s", 1.0 / link.gb_per_s);
+        let launch_ns = ledger.time(Stage::Working, launch, &[]);
+        let bytes = times("bytes of sums", bytes);
+        (launch_ns, ledger.time(Stage::Transfer, rate, &[bytes]))
+    }
+
+    /// Time from the first command to the first data, through the tree of adders, where that is longest.
+    fn first_ns(&self, ledger: &mut impl Ledger) -> f64 {
+        // Banks tell the start of every look-up.
+        let tiers = self.tiers.iter().filter(|_| self.banks.is_none());
+        let total_ns = |tier: &&Tier| first_ns(tier, &mut Total::default());
+        let longest = tiers.max_by(|a, b| total_ns(a).total_cmp(&total_ns(b)));
+        longest.map_or(0.0, |tier| first_ns(tier, ledger))
     }
 
     /// Bytes that the link carries in a batch.
@@ -321,12 +393,24 @@ impl MemorySystem {
     }
 }
 
-/// Time from the first command to the first data, through the tree of adders.
-fn first_ns(tier: &Tier) -> f64 {
+/// Time from the first command to the first data of a memory, through its tree of adders.
+fn first_ns(tier: &Tier, ledger: &mut impl Ledger) -> f64 {
     let timing = &tier.standard.timing;
-    let tree = |units: &Units| f64::from(units.tree_stages) * units.stage_ns;
-    let tree_ns = tier.units.as_ref().map_or(0.0, tree);
-    (timing.rcd + timing.cl + timing.burst) * timing.clock_ns + tree_ns
+    let cycles = times(
+        "cycles to the first data",
+        timing.rcd + timing.cl + timing.burst,
+    );
+    let clock = unit("timing.clock-ns", timing.clock_ns);
+    let data_ns = ledger.time(Stage::Working, clock, &[cycles]);
+    let tree = |units: &Units| {
+        let stages = times("stages of the tree", f64::from(units.tree_stages));
+        ledger.time(
+            Stage::Working,
+            unit("units.stage-ns", units.stage_ns),
+            &[stages],
+        )
+    };
+    data_ns + tier.units.as_ref().map_or(0.0, tree)
 }
 
 fn charge_commands(tier: &Tier, time: &TierTime, ledger: &mut impl Ledger) {

@@ -14,6 +14,8 @@ use crate::{
             sums::{Sums, WayOfSums},
         },
     },
+    ledger::{Factor, Ledger, UnitCost, times, unit},
+    reram::Stage,
 };
 
 /// What a memory is asked for.
@@ -89,6 +91,65 @@ impl TierTime {
         } else {
             reading.max(transfer)
         }
+    }
+
+    /// [`Self::busy_ns`], charged: what of it takes longest.
+    pub(super) fn charged_ns(&self, tier: &Tier, ledger: &mut impl Ledger) -> f64 {
+        let clock_ns = tier.standard.timing.clock_ns;
+        let cycles = |name, ns: f64| {
+            (
+                unit("timing.clock-ns", clock_ns),
+                times(name, ns / clock_ns),
+            )
+        };
+        let reading_ns = self.reading_ns.max(self.command_ns).max(self.adding_ns);
+        let reading = if reading_ns == self.reading_ns {
+            self.access(tier)
+                .unwrap_or_else(|| cycles(self.channel.bottleneck().cycles(), reading_ns))
+        } else if reading_ns == self.command_ns {
+            cycles("cycles of commands to units", reading_ns)
+        } else {
+            cycles("cycles in which the busiest unit adds", reading_ns)
+        };
+        let transfer_ns = self.transfer_ns.max(self.fetch_ns);
+        let transfer = if transfer_ns == self.transfer_ns {
+            cycles("cycles of sums on a data path", transfer_ns)
+        } else {
+            cycles("cycles of fetching small tables", transfer_ns)
+        };
+        let mut working = |(unit, count)| ledger.time(Stage::Working, unit, &[count]);
+        if self.transfers_apart {
+            working(reading) + working(transfer)
+        } else {
+            working(if transfer_ns > reading_ns {
+                transfer
+            } else {
+                reading
+            })
+        }
+    }
+
+    /// An access of the processors' own and how many the busiest one makes, if they have any.
+    fn access(&self, tier: &Tier) -> Option<(UnitCost, Factor)> {
+        tier.units.as_ref()?.access.as_ref()?;
+        let units = f64::from(tier.channels) * tier.units_per_channel();
+        let accesses = self.lookups * f64::from(tier.slices) / units * self.imbalance;
+        let each_ns = self.reading_ns / accesses.max(f64::MIN_POSITIVE);
+        Some((
+            unit("units.access: setup-ns + bytes / bytes-per-ns", each_ns),
+            times("accesses of the busiest unit", accesses),
+        ))
+    }
+
+    /// Merging partial sums one by one.
+    pub(super) fn merging_ns(&self, tier: &Tier, ledger: &mut impl Ledger) -> f64 {
+        let clock_ns = tier.standard.timing.clock_ns;
+        let cycles = times("cycles of merging sums", self.merge_ns / clock_ns);
+        ledger.time(
+            Stage::Reduction,
+            unit("timing.clock-ns", clock_ns),
+            &[cycles],
+        )
     }
 
     /// The times of a batch with the load.
