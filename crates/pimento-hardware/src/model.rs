@@ -232,11 +232,11 @@ impl PimCostModel {
         let placement = chip.place(&works);
         let mesh = Mesh::new(&self.reram, &hardware.chip);
         let times_of = (hardware.chip.scheduling, self.reram.router.hop_ns);
-        let schedule = Schedule::new(workload, &mut works, &placement, &mesh, times_of, energy);
+        let schedule = Schedule::new(workload, &mut works, &placement, &mesh, times_of);
         for (index, (work, run)) in works.iter_mut().zip(&schedule.runs).enumerate() {
             let before = energy.total();
             energy.begin(Some(index));
-            chip.charge_hops(work.input_bits, run.hops, energy);
+            chip.charge_hops(work.input_bits, (run.hops, run.longest_hops), energy);
             if L::BY_OPERATOR {
                 work.energy_pj += energy.total() - before;
             }

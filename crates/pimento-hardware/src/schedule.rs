@@ -6,8 +6,7 @@
 
 use crate::{
     design::Scheduling,
-    ledger::{Ledger, times, unit},
-    reram::{Mesh, Node, OpWork, Placement, Site, Stage},
+    reram::{Mesh, Node, OpWork, Placement, Site},
     workload::{Op, OpKind, Workload},
 };
 
@@ -39,6 +38,8 @@ pub(crate) struct Run {
     /// Mean hops of its inputs, from the tiles of their makers or the memory's port, and those to
     /// further tiles of the operator.
     pub(crate) hops: f64,
+    /// Hops of the input that comes farthest, those to further tiles included.
+    pub(crate) longest_hops: f64,
 }
 
 /// When the inputs of an operator are there, and how far they come.
@@ -63,7 +64,6 @@ impl Schedule {
         placement: &Placement,
         mesh: &Mesh,
         (scheduling, hop_ns): (Scheduling, f64),
-        ledger: &mut impl Ledger,
     ) -> Self {
         let ops = workload.ops();
         let mut schedule = Self {
@@ -78,12 +78,11 @@ impl Schedule {
             let node = schedule.node(op, inputs, site, mesh);
             let arrival = schedule.arrival(workload, op, node, scheduling);
             let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site));
-            let hop = unit("router.hop-ns", hop_ns);
-            ledger.begin(Some(index));
-            work.stages.transfer_ns += ledger.time(Stage::Transfer, hop, &[times("hops", longest)]);
+            work.stages.transfer_ns += longest * hop_ns;
             let mut run = Run {
                 node,
                 hops,
+                longest_hops: longest,
                 start_ns: arrival.start_ns,
                 first_ns: 0.0,
                 end_ns: 0.0,

@@ -220,8 +220,16 @@ impl<'a> Chip<'a> {
         Placement::new(self.design, works, sides, self.twins())
     }
 
-    /// Charges what crosses the routers: `bits` over so many `hops`.
-    pub(crate) fn charge_hops(&self, bits: f64, hops: f64, ledger: &mut impl Ledger) {
+    /// Charges what crosses the routers: `bits` over so many `hops` in the mean. The time of the longest way is
+    /// part of the schedule.
+    pub(crate) fn charge_hops(
+        &self,
+        bits: f64,
+        (hops, longest): (f64, f64),
+        ledger: &mut impl Ledger,
+    ) {
+        let hop = unit("router.hop-ns", self.preset.router.hop_ns);
+        ledger.time(Stage::Transfer, hop, &[times("hops", longest)]);
         ledger.charge(
             Component::Router,
             unit("router.energy-pj", self.preset.router.energy_pj),
