@@ -174,8 +174,11 @@ pub enum Dynamic {
     /// On digital units.
     #[default]
     Digital,
-    /// On crossbars, into which one operand is written before.
+    /// Products of matrices on crossbars, into which one operand is written before; others on digital
+    /// units.
     Crossbar,
+    /// All on crossbars, products value by value, too: one operand on the diagonals of crossbars.
+    CrossbarAll,
 }
 
 impl Dynamic {

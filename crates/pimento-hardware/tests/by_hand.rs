@@ -5,8 +5,8 @@ mod workloads;
 use std::sync::Arc;
 
 use pimento_hardware::{
-    CostModel, Dynamic, EmbeddingTable, Hardware, MemoryStandard, OpKind, Operand, PimCostModel,
-    Popularity, ReramPreset, TableStorage, Workload,
+    CostModel, Dynamic, ElementwiseFunction, EmbeddingTable, Hardware, MemoryStandard, OpKind,
+    Operand, PimCostModel, Popularity, ReramPreset, TableStorage, Workload,
 };
 use workloads::{component, gather, workload};
 
@@ -42,6 +42,41 @@ fn writing_an_operand_by_hand() {
     assert_eq!(cost.figures.lifetime_inferences, Some(1e6));
     let years = cost.lifetime_years(1e4).expect("cells wear out");
     assert!((years * 365.25 * 24.0 * 3600.0 - 100.0).abs() < 1e-9);
+}
+
+/// 200 products of 8 bits in cells of 2 bits: 32 columns of four slices in a crossbar of 128 × 128, so 7
+/// crossbars with diagonals of 29; their 29 word lines are written at once in all of them, 40 ns each. Eight
+/// passes of 116 conversions, the one cell of a column read through a converter of its crossbar.
+#[test]
+fn products_on_diagonals_by_hand() {
+    let op = OpKind::Elementwise {
+        function: ElementwiseFunction::Multiply,
+        elements: 200,
+        activation_bits: 8,
+    };
+    let mut workload = Workload::with_capacity(1);
+    workload.push(1, "gate", op, &[]);
+    let mut hardware = Hardware::naive();
+    let model = PimCostModel::isaac();
+    hardware.chip.dynamic = Dynamic::Crossbar;
+    assert_eq!(
+        model.cost(&workload, &hardware).breakdown.ops[0].crossbars,
+        0
+    );
+    hardware.chip.dynamic = Dynamic::CrossbarAll;
+    let cost = model.cost(&workload, &hardware);
+    let found = &cost.breakdown.ops[0];
+    assert_eq!(found.crossbars, 7);
+    assert_eq!(found.stages.write_ns, 29.0 * 40.0);
+    assert_eq!(found.stages.working_ns, 8.0 * 100.0);
+    let cells = 7.0 * 29.0 * 4.0;
+    assert!((found.utilisation - cells / (7.0 * 16_384.0)).abs() < 1e-12);
+    let energy = |name: &str| component(&workload, &hardware, name);
+    let conversions = 8.0 * 7.0 * 29.0 * 4.0;
+    assert!((energy("adc") - conversions * 1.666_666_666_666_666_7).abs() < 1e-9);
+    let read_pj = 8.0 * cells * 30.0 / 16_384.0;
+    assert!((energy("crossbar") - read_pj - cells * 1.29).abs() < 1e-9);
+    assert_eq!(cost.figures.lifetime_inferences, Some(1e6));
 }
 
 /// A table of 1000 rows of 16 values of 8 bits in cells of 2 bits: 64 cells a row, two rows side by side

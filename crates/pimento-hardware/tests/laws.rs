@@ -22,7 +22,7 @@ prop_compose! {
         replication in 1..=16_u16,
         readout in prop::sample::select(vec![Readout::RowGroups, Readout::AllRows]),
         packing in prop::sample::select(vec![Packing::Off, Packing::Shelves]),
-        dynamic in prop::sample::select(vec![Dynamic::Digital, Dynamic::Crossbar]),
+        dynamic in prop::sample::select(vec![Dynamic::Digital, Dynamic::Crossbar, Dynamic::CrossbarAll]),
         scheduling in prop::sample::select(vec![Scheduling::Operators, Scheduling::Vectors]),
     ) -> ChipDesign {
         ChipDesign {

@@ -62,6 +62,10 @@ fn main() {
             "operands written",
             with(|chip| chip.dynamic = Dynamic::Crossbar),
         ),
+        (
+            "gates and FM, too",
+            with(|chip| chip.dynamic = Dynamic::CrossbarAll),
+        ),
         ("tables in crossbars", in_cells),
     ];
     let price = |workloads: &[Workload], hardware: &Hardware| -> Vec<Cost> {

@@ -7,7 +7,7 @@ use crate::{
         placement::{Placement, Site},
         replication::Copies,
     },
-    workload::{OpKind, Workload},
+    workload::{ElementwiseFunction, OpKind, Workload},
 };
 
 /// Most bits of an activation.
@@ -86,11 +86,23 @@ impl Chip<'_> {
                 operand,
                 activation_bits,
                 ..
-            } if self.design.dynamic == Dynamic::Crossbar => Some(Inputs {
+            } if self.design.dynamic != Dynamic::Digital => Some(Inputs {
                 vectors: operand.count,
                 rows: operand.rows,
                 bits: activation_bits,
             }),
+            OpKind::Elementwise {
+                function: ElementwiseFunction::Multiply,
+                elements,
+                activation_bits,
+            } if self.design.dynamic == Dynamic::CrossbarAll => {
+                let matrix = self.diagonal(elements, activation_bits)?;
+                Some(Inputs {
+                    vectors: matrix.count,
+                    rows: matrix.rows,
+                    bits: activation_bits,
+                })
+            }
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ use crate::{
         preset::ReramPreset,
         replication::Copies,
     },
-    workload::OpKind,
+    workload::{ElementwiseFunction, OpKind},
 };
 
 /// Where the time of an operator goes.
@@ -170,6 +170,7 @@ impl<'a> Chip<'a> {
                     weight_bits: weight_bits.into(),
                     activation_bits: activation_bits.into(),
                     copies: copies.of(op, vectors),
+                    is_diagonal: false,
                 };
                 self.matrix(&matrix, ledger, work);
             }
@@ -177,7 +178,7 @@ impl<'a> Chip<'a> {
                 operand,
                 activation_bits,
                 ..
-            } if self.design.dynamic == Dynamic::Crossbar => {
+            } if self.design.dynamic != Dynamic::Digital => {
                 let matrix = Matrix {
                     count: operand.count,
                     rows: operand.rows,
@@ -186,8 +187,19 @@ impl<'a> Chip<'a> {
                     weight_bits: activation_bits.into(),
                     activation_bits: activation_bits.into(),
                     copies: 1,
+                    is_diagonal: false,
                 };
                 self.written_matrix(&matrix, ledger, work);
+            }
+            OpKind::Elementwise {
+                function: ElementwiseFunction::Multiply,
+                elements,
+                activation_bits,
+            } if self.design.dynamic == Dynamic::CrossbarAll => {
+                match self.diagonal(elements, activation_bits) {
+                    Some(matrix) => self.written_matrix(&matrix, ledger, work),
+                    None => work.violation = self.missing_bits(),
+                }
             }
             ref kind => {
                 let cycles = self.digital(kind, ledger, work);

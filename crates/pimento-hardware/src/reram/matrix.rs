@@ -19,25 +19,40 @@ pub(super) struct Matrix {
     pub(super) weight_bits: u32,
     pub(super) activation_bits: u32,
     pub(super) copies: u32,
+    /// Only the diagonal holds weights, so that a column gives the product of one input and one weight.
+    pub(super) is_diagonal: bool,
 }
 
 impl Matrix {
+    /// Weights of one of them.
+    fn weights(&self) -> f64 {
+        let cols = if self.is_diagonal { 1 } else { self.cols };
+        f64::from(self.rows) * f64::from(cols)
+    }
+
     fn all_vectors(&self) -> f64 {
         f64::from(self.count) * f64::from(self.vectors)
     }
 
     fn cells(&self, mapping: &CrossbarMapping) -> f64 {
-        f64::from(self.count)
-            * f64::from(self.rows)
-            * f64::from(self.cols)
-            * f64::from(mapping.slices)
+        f64::from(self.count) * self.weights() * f64::from(mapping.slices)
     }
 }
 
 impl Layout {
     fn map_matrix(&self, matrix: &Matrix) -> CrossbarMapping {
         let bits = (matrix.weight_bits, matrix.activation_bits);
-        self.map(matrix.rows, matrix.cols, bits.0, bits.1)
+        let mapping = self.map(matrix.rows, matrix.cols, bits.0, bits.1);
+        if !matrix.is_diagonal {
+            return mapping;
+        }
+        // One cell of a column conducts, so that a converter reads all rows at once.
+        CrossbarMapping {
+            reads: mapping.passes,
+            rows_at_once: mapping.fullest_rows,
+            row_groups: 1,
+            ..mapping
+        }
     }
 }
 
@@ -89,7 +104,7 @@ impl Chip<'_> {
             unit("write.cell-pj", table.cell_pj),
             &[times("cells", cells), times("pulses", table.pulses)],
         );
-        let values = f64::from(matrix.count) * f64::from(matrix.rows) * f64::from(matrix.cols);
+        let values = f64::from(matrix.count) * matrix.weights();
         let written_bits = f64::from(matrix.activation_bits) * values;
         self.charge_movement(written_bits, ledger);
         let lines = f64::from(mapping.fullest_rows * layout.lines_per_row());
@@ -101,6 +116,27 @@ impl Chip<'_> {
         work.interval_ns += work.stages.write_ns;
         work.input_bits += written_bits;
         work.shelf = None;
+    }
+
+    /// Products of two vectors of so many values, value by value: one vector on the diagonals of as many
+    /// crossbars as it takes.
+    pub(super) fn diagonal(&self, values: u32, bits: u8) -> Option<Matrix> {
+        let layout = self.layout?;
+        let bits = u32::from(bits);
+        let (rows, cols) = layout.sides();
+        let columns = layout.map(1, 1, bits, bits).fullest_cols;
+        let count = values.div_ceil(rows.min(cols / columns));
+        let side = values.div_ceil(count.max(1));
+        Some(Matrix {
+            count,
+            rows: side,
+            cols: side,
+            vectors: 1,
+            weight_bits: bits,
+            activation_bits: bits,
+            copies: 1,
+            is_diagonal: true,
+        })
     }
 
     /// Operations of a full crossbar for one input vector, and their time; charges its reads.
@@ -122,6 +158,7 @@ impl Chip<'_> {
             weight_bits,
             activation_bits,
             copies: 1,
+            is_diagonal: false,
         };
         let mapping = layout.map_matrix(&matrix);
         self.charge_reads(&matrix, &mapping, ledger);
@@ -169,7 +206,12 @@ impl Chip<'_> {
             unit("dac.energy-pj", preset.dac.energy_pj),
             &[self.dac_scale(), vectors, passes, drives, per_row],
         );
-        let [rows, cells] = active.cells;
+        let [rows, cells] = if matrix.is_diagonal {
+            let slices = times("slices", f64::from(mapping.slices));
+            [times("rows", f64::from(matrix.rows)), slices]
+        } else {
+            active.cells
+        };
         let read_ns = times("ns of a read", self.converters.read_ns);
         let pulse_ns = times("ns of a pulse", self.converters.pulse_ns);
         let twins = times("crossbars of a pair", f64::from(self.twins()));
