@@ -16,8 +16,8 @@ use crate::{
     dropout::dropped,
     fused::{Attention, Function, Triangle, apply},
     layer::{LayerKey, LayerKind, last_position},
-    parameters::{LayerTensors, Parameters},
-    quantise::quantise_activations,
+    parameters::{LayerTensors, Parameters, Parts, concatenate},
+    quantise::{FULL_PRECISION_BITS, quantise_activations},
     ranges::Operand::{self, Left, Matrix, Right},
 };
 
@@ -134,7 +134,7 @@ impl Forward<'_> {
     fn dense_operator(&self, block: &Block, node: &DenseNode) -> Tensor<2> {
         match &node.operator {
             DenseOperator::FullyConnected { inputs } => {
-                let input = self.dense_inputs(block, (LayerKind::FullyConnected, Matrix), inputs);
+                let input = self.dense_parts(block, LayerKind::FullyConnected, inputs);
                 let layer = self.layer(block, LayerKind::FullyConnected);
                 layer.forward_rectified(input)
             }
@@ -165,8 +165,8 @@ impl Forward<'_> {
     }
 
     fn dot_product(&self, block: &Block, dense: &[usize], sparse: &[usize]) -> Tensor<2> {
-        let dense = self.dense_inputs(block, (LayerKind::DotProductDense, Matrix), dense);
-        let sparse = self.sparse_inputs(block, LayerKind::DotProductRows, sparse);
+        let dense = self.dense_parts(block, LayerKind::DotProductDense, dense);
+        let sparse = self.sparse_parts(block, LayerKind::DotProductRows, sparse);
         let dense = self.optional(block, LayerKind::DotProductDense, dense);
         let rows = self.optional_rows(block, LayerKind::DotProductRows, sparse);
         let operands = Tensor::cat(vec![dense.unsqueeze_dim(2), rows], 2);
@@ -199,12 +199,12 @@ impl Forward<'_> {
     fn sparse_operator(&self, block: &Block, node: &SparseNode) -> Tensor<3> {
         match node.operator {
             SparseOperator::Linear => {
-                let input = self.sparse_inputs(block, LayerKind::SparseLinear, &node.inputs);
+                let input = self.sparse_parts(block, LayerKind::SparseLinear, &node.inputs);
                 let layer = self.layer(block, LayerKind::SparseLinear);
                 over_rows(input, |rows| layer.forward_rectified(rows))
             }
             SparseOperator::Attention => {
-                let input = self.sparse_inputs(block, LayerKind::AttentionRows, &node.inputs);
+                let input = self.sparse_parts(block, LayerKind::AttentionRows, &node.inputs);
                 let rows = self.optional_rows(block, LayerKind::AttentionRows, input);
                 self.transformer(block, rows.swap_dims(1, 2))
                     .swap_dims(1, 2)
@@ -279,23 +279,47 @@ impl Forward<'_> {
         self.rounded(block, place, concatenate(parts, 1))
     }
 
-    fn flattened(&self, block: &Block, dense: &[usize], sparse: &[usize]) -> Tensor<2> {
+    /// What a matrix reads of dense tensors.
+    fn dense_parts(&self, block: &Block, kind: LayerKind, tensors: &[usize]) -> Parts {
+        let parts = tensors.iter().map(|tensor| self.dense[tensor].clone());
+        self.rounded_parts(block, kind, parts.collect())
+    }
+
+    fn flattened(&self, block: &Block, dense: &[usize], sparse: &[usize]) -> Parts {
         let dense = dense.iter().map(|tensor| self.dense[tensor].clone());
         let sparse = sparse.iter().map(|tensor| {
             let tensor = self.sparse[tensor].clone();
             let [samples, dim, rows] = tensor.dims();
             tensor.reshape([samples, dim * rows])
         });
-        let parts = concatenate(dense.chain(sparse).collect(), 1);
-        self.rounded(block, (LayerKind::Flattened, Matrix), parts)
+        self.rounded_parts(block, LayerKind::Flattened, dense.chain(sparse).collect())
     }
 
-    fn sparse_inputs(&self, block: &Block, kind: LayerKind, tensors: &[usize]) -> Tensor<3> {
-        let parts = tensors
+    /// What a matrix reads of the row axis of sparse tensors, and their samples.
+    fn sparse_parts(&self, block: &Block, kind: LayerKind, tensors: &[usize]) -> (Parts, usize) {
+        let parts: Vec<_> = tensors
             .iter()
             .map(|tensor| self.sparse[tensor].clone())
             .collect();
-        self.rounded(block, (kind, Matrix), concatenate(parts, 2))
+        let samples = parts[0].shape()[0];
+        let flat = |tensor: Tensor<3>| {
+            let [samples, dim, rows] = tensor.dims();
+            tensor.reshape([samples * dim, rows])
+        };
+        if is_exact(block) {
+            return (Parts(parts.into_iter().map(flat).collect()), samples);
+        }
+        let rows = self.rounded(block, (kind, Matrix), concatenate(parts, 2));
+        (flat(rows).into(), samples)
+    }
+
+    /// Tensors as a matrix reads them, side by side; scales are those of all of them together.
+    fn rounded_parts(&self, block: &Block, kind: LayerKind, parts: Vec<Tensor<2>>) -> Parts {
+        if is_exact(block) {
+            return Parts(parts);
+        }
+        let rows = concatenate(parts, 1);
+        self.rounded(block, (kind, Matrix), rows).into()
     }
 
     /// A tensor as the block's matrix products and interactions read it.
@@ -350,37 +374,33 @@ impl Forward<'_> {
     }
 
     /// The linear layer and its norm where the network has them, else the input itself.
-    fn optional(&self, block: &Block, kind: LayerKind, input: Tensor<2>) -> Tensor<2> {
+    fn optional(&self, block: &Block, kind: LayerKind, input: impl Into<Parts>) -> Tensor<2> {
         match self.parameters.layer(key(block, kind)) {
             Some(layer) => layer.forward(input),
-            None => input,
+            None => input.into().joined(),
         }
     }
 
-    /// The same over the row axis of a transposed sparse tensor.
-    fn optional_rows(&self, block: &Block, kind: LayerKind, input: Tensor<3>) -> Tensor<3> {
+    /// The same over the row axis of transposed sparse tensors.
+    fn optional_rows(&self, block: &Block, kind: LayerKind, input: (Parts, usize)) -> Tensor<3> {
         over_rows(input, |rows| self.optional(block, kind, rows))
     }
 }
 
-/// `layer` over the last axis of a transposed sparse tensor.
-fn over_rows(input: Tensor<3>, layer: impl FnOnce(Tensor<2>) -> Tensor<2>) -> Tensor<3> {
-    let [samples, dim, rows] = input.dims();
-    let output = layer(input.reshape([samples * dim, rows]));
-    let rows = output.shape()[1];
-    output.reshape([samples, dim, rows])
+/// `layer` over the last axis of transposed sparse tensors of so many samples.
+fn over_rows((rows, samples): (Parts, usize), layer: impl FnOnce(Parts) -> Tensor<2>) -> Tensor<3> {
+    let output = layer(rows);
+    let [all, rows] = output.dims();
+    output.reshape([samples, all / samples, rows])
+}
+
+/// Whether the block's operators read values as they are.
+fn is_exact(block: &Block) -> bool {
+    block.activation_bits >= FULL_PRECISION_BITS
 }
 
 fn key(block: &Block, kind: LayerKind) -> LayerKey {
     (block.position as u16, kind)
-}
-
-fn concatenate<const D: usize>(mut parts: Vec<Tensor<D>>, axis: usize) -> Tensor<D> {
-    if parts.len() == 1 {
-        parts.swap_remove(0)
-    } else {
-        Tensor::cat(parts, axis)
-    }
 }
 
 /// Zeros after the last column, up to `width` columns.

@@ -24,6 +24,8 @@ mod round;
 mod sigmoid;
 mod triangle;
 
+use std::ops::Range;
+
 use burn::{
     backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor},
     tensor::{Device, Tensor},
@@ -173,13 +175,27 @@ pub(crate) fn add_bias<const D: usize>(
     ))
 }
 
-/// The product of rows, shape \[n, rows\], and a matrix, shape \[rows, cols\].
-pub(crate) fn product(rows: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
-    if !has_fused_operators(&rows) {
-        return composed::product(rows, matrix);
+/// Tensors that a product reads side by side without a copy.
+pub(crate) const MOST_PARTS: usize = 4;
+
+/// The product of rows, of which each part has some columns, shape \[n, columns\], and a matrix, shape
+/// \[all columns, cols\].
+pub(crate) fn product(mut parts: Vec<Tensor<2>>, matrix: Tensor<2>) -> Tensor<2> {
+    if !has_fused_operators(&matrix) {
+        return composed::product(parts, matrix);
     }
+    if parts.len() > MOST_PARTS {
+        parts = vec![Tensor::cat(parts, 1)];
+    }
+    let (device, samples) = (matrix.device(), parts[0].dims()[0]);
+    parts.resize_with(MOST_PARTS, || Tensor::empty([samples, 0], &device));
+    let mut parts = parts.into_iter().map(Tensor::into_dispatch);
+    let mut next = || parts.next().expect("there are so many");
     Tensor::from_dispatch(<Dispatch as FusedBackend>::product(
-        rows.into_dispatch(),
+        next(),
+        next(),
+        next(),
+        next(),
         matrix.into_dispatch(),
     ))
 }
@@ -238,10 +254,9 @@ pub(crate) trait FusedBackend: Backend {
         is_rectified: bool,
     ) -> FloatTensor<Self>;
 
-    /// The gradients of input and bias.
+    /// The gradients of input and bias, from the value.
     fn biased_backward(
-        input: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
+        value: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         is_rectified: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
@@ -257,18 +272,28 @@ pub(crate) trait FusedBackend: Backend {
         bits: u8,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// See [`product()`].
-    fn product(rows: FloatTensor<Self>, matrix: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// See [`product()`]; parts without columns are none.
+    fn product(
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        third: FloatTensor<Self>,
+        fourth: FloatTensor<Self>,
+        matrix: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
 
-    /// The gradient of the rows.
+    /// The gradient of a part of the rows, whose columns are these rows of the matrix.
     fn product_backward_rows(
         matrix: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
+        columns: Range<usize>,
     ) -> FloatTensor<Self>;
 
     /// The gradient of the matrix.
     fn product_backward_matrix(
-        rows: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        third: FloatTensor<Self>,
+        fourth: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 }

@@ -39,6 +39,31 @@ pub(crate) struct LayerTensors {
     statistics: Statistics,
 }
 
+/// Rows, of which each tensor has some columns; side by side they are those of a matrix's rows.
+pub(crate) struct Parts(pub(crate) Vec<Tensor<2>>);
+
+impl Parts {
+    /// All columns in one tensor.
+    pub(crate) fn joined(self) -> Tensor<2> {
+        concatenate(self.0, 1)
+    }
+}
+
+impl From<Tensor<2>> for Parts {
+    fn from(tensor: Tensor<2>) -> Self {
+        Self(vec![tensor])
+    }
+}
+
+/// Tensors side by side along an axis.
+pub(crate) fn concatenate<const D: usize>(mut parts: Vec<Tensor<D>>, axis: usize) -> Tensor<D> {
+    if parts.len() == 1 {
+        parts.swap_remove(0)
+    } else {
+        Tensor::cat(parts, axis)
+    }
+}
+
 /// What the normalisation of a layer brings to mean 0 and variance 1.
 #[derive(Debug, Clone)]
 enum Statistics {
@@ -279,12 +304,12 @@ impl LayerTensors {
 
     /// The layer: matrix product, bias and normalisation, as far as they exist. `input` has shape
     /// \[n, rows\].
-    pub(crate) fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn forward(&self, input: impl Into<Parts>) -> Tensor<2> {
         self.finish(self.product(input), false)
     }
 
     /// The positive part of the layer's output.
-    pub(crate) fn forward_rectified(&self, input: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn forward_rectified(&self, input: impl Into<Parts>) -> Tensor<2> {
         self.finish(self.product(input), true)
     }
 
@@ -306,13 +331,15 @@ impl LayerTensors {
     }
 
     /// The matrix product alone; those of an epitome's uses side by side.
-    pub(crate) fn product(&self, input: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn product(&self, input: impl Into<Parts>) -> Tensor<2> {
+        let input = input.into();
         match &self.weight {
-            None => input,
+            None => input.joined(),
             Some(weight) if self.reuse == 1 => weight.product(input),
             Some(weight) => {
+                let input = input.joined();
                 let [samples, _] = input.dims();
-                let products = weight.product(rolled(input, self.reuse));
+                let products = weight.product(rolled(input, self.reuse).into());
                 products.reshape([samples as i32, -1])
             }
         }
@@ -359,14 +386,16 @@ impl LayerTensors {
 }
 
 impl Weight {
-    fn product(&self, input: Tensor<2>) -> Tensor<2> {
+    fn product(&self, input: Parts) -> Tensor<2> {
         match self {
-            Self::Matrix(matrix) => product(input, matrix.clone()),
+            Self::Matrix(matrix) => product(input.0, matrix.clone()),
             Self::Recorded(matrix, key, record) => {
+                let input = input.joined();
                 record.add(*key, &to_vec(input.clone()));
-                product(input, matrix.clone())
+                product(vec![input], matrix.clone())
             }
             Self::OnChip(matrix) => {
+                let input = input.joined();
                 let ([samples, _], device) = (input.dims(), input.device());
                 let products = matrix.product(&to_vec(input));
                 let data = TensorData::new(products, [samples, matrix.cols()]);

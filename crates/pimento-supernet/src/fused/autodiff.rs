@@ -1,7 +1,9 @@
 //! The fused operators in a graph: their nodes keep the inputs and call the backward kernels.
 
+use std::ops::Range;
+
 use burn::backend::{
-    Autodiff,
+    Autodiff, TensorMetadata,
     autodiff::{
         checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
         grads::Gradients,
@@ -51,11 +53,12 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         is_rectified: bool,
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), bias.node()];
-        let parts = [input, bias].map(FloatTensor::<Self>::into_primitive);
-        let value = |[input, bias]: [_; 2]| B::biased(input, bias, is_rectified);
+        // Nothing else holds the input then, and the sum can take its place.
+        let [input, bias] = [input, bias].map(FloatTensor::<Self>::into_primitive);
+        let value = B::biased(input, bias, is_rectified);
         match Biased.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((parts.clone(), is_rectified), value(parts)),
-            OpsKind::UnTracked(prep) => prep.finish(value(parts)),
+            OpsKind::Tracked(prep) => prep.finish((value.clone(), is_rectified), value),
+            OpsKind::UnTracked(prep) => prep.finish(value),
         }
     }
 
@@ -69,10 +72,19 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         }
     }
 
-    fn product(rows: FloatTensor<Self>, matrix: FloatTensor<Self>) -> FloatTensor<Self> {
-        let nodes = [rows.node(), matrix.node()];
-        let parts = [rows, matrix].map(FloatTensor::<Self>::into_primitive);
-        let value = |[rows, matrix]: [_; 2]| B::product(rows, matrix);
+    fn product(
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        third: FloatTensor<Self>,
+        fourth: FloatTensor<Self>,
+        matrix: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let all = [first, second, third, fourth, matrix];
+        let nodes = all.each_ref().map(FloatTensor::<Self>::node);
+        let parts = all.map(FloatTensor::<Self>::into_primitive);
+        let value = |[first, second, third, fourth, matrix]: [_; 5]| {
+            B::product(first, second, third, fourth, matrix)
+        };
         match Product.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(parts.clone(), value(parts)),
             OpsKind::UnTracked(prep) => prep.finish(value(parts)),
@@ -98,8 +110,7 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
     }
 
     fn biased_backward(
-        _input: FloatTensor<Self>,
-        _bias: FloatTensor<Self>,
+        _value: FloatTensor<Self>,
         _gradient: FloatTensor<Self>,
         _is_rectified: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
@@ -118,12 +129,16 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
     fn product_backward_rows(
         _matrix: FloatTensor<Self>,
         _gradient: FloatTensor<Self>,
+        _columns: Range<usize>,
     ) -> FloatTensor<Self> {
         no_second_derivatives()
     }
 
     fn product_backward_matrix(
-        _rows: FloatTensor<Self>,
+        _first: FloatTensor<Self>,
+        _second: FloatTensor<Self>,
+        _third: FloatTensor<Self>,
+        _fourth: FloatTensor<Self>,
         _gradient: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
         no_second_derivatives()
@@ -184,8 +199,8 @@ impl<B: FusedBackend> Backward<B, 3> for Normalised {
 struct Biased;
 
 impl<B: FusedBackend> Backward<B, 2> for Biased {
-    /// Input and bias; whether the value is rectified.
-    type State = ([FloatTensor<B>; 2], bool);
+    /// The value; whether it is rectified.
+    type State = (FloatTensor<B>, bool);
 
     fn backward(
         self,
@@ -193,9 +208,9 @@ impl<B: FusedBackend> Backward<B, 2> for Biased {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let ([input, bias], is_rectified) = ops.state;
+        let (value, is_rectified) = ops.state;
         let gradient = gradients.consume::<B>(&ops.node);
-        let (input, bias) = B::biased_backward(input, bias, gradient, is_rectified);
+        let (input, bias) = B::biased_backward(value, gradient, is_rectified);
         for (parent, value) in ops.parents.into_iter().zip([input, bias]) {
             if let Some(parent) = parent {
                 gradients.register::<B>(parent.id, value);
@@ -231,25 +246,31 @@ impl<B: FusedBackend> Backward<B, 2> for Clipped {
 #[derive(Debug)]
 struct Product;
 
-impl<B: FusedBackend> Backward<B, 2> for Product {
-    /// Rows and matrix.
-    type State = [FloatTensor<B>; 2];
+impl<B: FusedBackend> Backward<B, 5> for Product {
+    /// Parts of the rows, and the matrix.
+    type State = [FloatTensor<B>; 5];
 
     fn backward(
         self,
-        ops: Ops<Self::State, 2>,
+        ops: Ops<Self::State, 5>,
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let [rows, matrix] = ops.state;
+        let [first, second, third, fourth, matrix] = ops.state;
         let gradient = gradients.consume::<B>(&ops.node);
-        let [rows_node, matrix_node] = ops.parents;
-        if let Some(node) = rows_node {
-            let value = B::product_backward_rows(matrix, gradient.clone());
-            gradients.register::<B>(node.id, value);
+        let [parts @ .., matrix_node] = ops.parents;
+        let mut end = 0;
+        for (node, part) in parts.into_iter().zip([&first, &second, &third, &fourth]) {
+            let start = end;
+            end += part.shape()[1];
+            if let Some(node) = node {
+                let (matrix, gradient) = (matrix.clone(), gradient.clone());
+                let value = B::product_backward_rows(matrix, gradient, start..end);
+                gradients.register::<B>(node.id, value);
+            }
         }
         if let Some(node) = matrix_node {
-            let value = B::product_backward_matrix(rows, gradient);
+            let value = B::product_backward_matrix(first, second, third, fourth, gradient);
             gradients.register::<B>(node.id, value);
         }
     }

@@ -4,59 +4,68 @@
 /// several at once.
 const LONG: usize = 128;
 
-/// y = x + bias over rows as long as `bias`; if `is_rectified`, max(0, y).
+/// x + bias in place, over rows as long as `bias`; if `is_rectified`, max(0, x + bias).
 #[inline(always)]
-pub(super) fn forward(input: &[f32], bias: &[f32], is_rectified: bool) -> Vec<f32> {
-    let floor = floor(is_rectified);
-    let bias = &tile(bias);
-    let mut output = vec![0.0; input.len()];
-    let rows = output.chunks_mut(bias.len()).zip(input.chunks(bias.len()));
-    for (output, input) in rows {
-        for ((y, x), bias) in output.iter_mut().zip(input).zip(bias) {
-            let sum = x + bias;
-            *y = if sum > floor { sum } else { floor };
+pub(super) fn add(values: &mut [f32], bias: &[f32], is_rectified: bool) {
+    let floor = if is_rectified { 0.0 } else { f32::NEG_INFINITY };
+    let bias = bias.repeat(LONG.div_ceil(bias.len()));
+    for values in values.chunks_mut(bias.len()) {
+        for (value, bias) in values.iter_mut().zip(&bias) {
+            let sum = *value + bias;
+            *value = if sum > floor { sum } else { floor };
         }
     }
-    output
 }
 
-/// Gradients of input and bias.
+/// The gradient where rectified values are positive, and its sums over rows of `width` values.
 #[inline(always)]
-pub(super) fn backward(
-    input: &[f32],
-    bias: &[f32],
-    gradient: &[f32],
-    is_rectified: bool,
-) -> [Vec<f32>; 2] {
-    let floor = floor(is_rectified);
-    let width = bias.len();
-    let bias = &tile(bias);
-    let (mut output, mut sums) = (vec![0.0; input.len()], vec![0.0; bias.len()]);
-    let rows = input.chunks(bias.len()).zip(gradient.chunks(bias.len()));
-    for (output, (input, gradient)) in output.chunks_mut(bias.len()).zip(rows) {
-        let values = output.iter_mut().zip(input).zip(gradient);
-        for (((dx, x), dy), (bias, sum)) in values.zip(bias.iter().zip(&mut sums)) {
-            *dx = if x + bias > floor { *dy } else { 0.0 };
+pub(super) fn masked(values: &[f32], gradient: &[f32], width: usize) -> [Vec<f32>; 2] {
+    let mut sums = Sums::new(width);
+    let length = sums.lanes.len();
+    let mut output = gradient.to_vec();
+    for (output, values) in output.chunks_mut(length).zip(values.chunks(length)) {
+        for ((dx, y), sum) in output.iter_mut().zip(values).zip(&mut sums.lanes) {
+            *dx = if *y > 0.0 { *dx } else { 0.0 };
             *sum += *dx;
         }
     }
-    let mut tiles = sums.chunks_exact(width);
-    let mut total = tiles.next().expect("there is a tile").to_vec();
-    for tile in tiles {
-        for (total, sum) in total.iter_mut().zip(tile) {
-            *total += sum;
+    [output, sums.total()]
+}
+
+/// Sums over rows of `width` values.
+#[inline(always)]
+pub(super) fn sums(values: &[f32], width: usize) -> Vec<f32> {
+    let mut sums = Sums::new(width);
+    for values in values.chunks(sums.lanes.len()) {
+        for (sum, value) in sums.lanes.iter_mut().zip(values) {
+            *sum += value;
         }
     }
-    [output, total]
+    sums.total()
 }
 
-#[inline(always)]
-fn floor(is_rectified: bool) -> f32 {
-    if is_rectified { 0.0 } else { f32::NEG_INFINITY }
+/// Sums of columns, of several rows side by side where rows are short.
+struct Sums {
+    lanes: Vec<f32>,
+    width: usize,
 }
 
-/// The row, repeated until it is long.
-#[inline(always)]
-fn tile(row: &[f32]) -> Vec<f32> {
-    row.repeat(LONG.div_ceil(row.len()))
+impl Sums {
+    #[inline(always)]
+    fn new(width: usize) -> Self {
+        let lanes = vec![0.0; width * LONG.div_ceil(width)];
+        Self { lanes, width }
+    }
+
+    #[inline(always)]
+    fn total(self) -> Vec<f32> {
+        let mut rows = self.lanes.chunks_exact(self.width);
+        let mut total = rows.next().expect("there is a row").to_vec();
+        for row in rows {
+            for (total, sum) in total.iter_mut().zip(row) {
+                *total += sum;
+            }
+        }
+        total
+    }
 }

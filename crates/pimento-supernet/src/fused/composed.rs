@@ -57,8 +57,8 @@ pub(super) fn add_bias<const D: usize>(
 }
 
 /// See [`super::product()`].
-pub(super) fn product(rows: Tensor<2>, matrix: Tensor<2>) -> Tensor<2> {
-    rows.matmul(matrix)
+pub(super) fn product(parts: Vec<Tensor<2>>, matrix: Tensor<2>) -> Tensor<2> {
+    Tensor::cat(parts, 1).matmul(matrix)
 }
 
 /// See [`super::clip()`].
@@ -334,15 +334,18 @@ mod tests {
 
     #[test]
     fn products_are_the_fused_ones() {
-        let (rows, matrix) = (leaf([9, 21], 1), leaf([21, 6], 2));
-        let of = |product: fn(_, _) -> Tensor<2>| {
-            let value = || product(rows.clone(), matrix.clone());
-            [
-                value_and_gradients(value(), &rows, &[]),
-                value_and_gradients(value(), &matrix, &[]),
-            ]
-            .concat()
-        };
-        assert_close(&of(fused::product), &of(product), 1e-5);
+        for widths in [&[21][..], &[4, 17], &[1, 2, 3, 15], &[3, 4, 5, 2, 7]] {
+            let parts: Vec<Tensor<2>> = widths.iter().map(|&width| leaf([9, width], 1)).collect();
+            let matrix = leaf([21, 6], 2);
+            let of = |product: fn(_, _) -> Tensor<2>| -> Vec<Vec<f32>> {
+                let leaves = parts.iter().chain([&matrix]);
+                let each = leaves.map(|leaf| {
+                    let value = product(parts.clone(), matrix.clone());
+                    value_and_gradients(value, leaf, &[])
+                });
+                each.flatten().collect()
+            };
+            assert_close(&of(fused::product), &of(product), 1e-5);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The fused operators on the CPU.
 
+use std::ops::Range;
+
 use burn::{
     backend::{Flex, tensor::FloatTensor},
     tensor::TensorData,
@@ -90,33 +92,38 @@ impl FusedBackend for Flex {
     }
 
     fn biased(input: Primitive, bias: Primitive, is_rectified: bool) -> Primitive {
-        let [input, bias] = [input, bias].map(|part| Contiguous::new(&part));
-        let values = vectorised(
+        let (mut sums, bias) = (Contiguous::new(&input), Contiguous::new(&bias));
+        // In place, unless somebody else holds the input.
+        drop(input);
+        let (start, end) = sums.0.layout().contiguous_offsets().expect("without gaps");
+        let values = &mut sums.0.storage_mut::<f32>()[start..end];
+        vectorised(
             #[inline(always)]
-            || bias::forward(input.values(), bias.values(), is_rectified),
+            || bias::add(values, bias.values(), is_rectified),
         );
-        tensor(values, input.shape())
+        sums.0
     }
 
     fn biased_backward(
-        input: Primitive,
-        bias: Primitive,
+        value: Primitive,
         gradient: Primitive,
         is_rectified: bool,
     ) -> (Primitive, Primitive) {
-        let [input, bias, gradient] = [input, bias, gradient].map(|part| Contiguous::new(&part));
-        let [inputs, sums] = vectorised(
+        let [value, gradient] = [value, gradient].map(|part| Contiguous::new(&part));
+        let shape = value.shape();
+        let width = *shape.last().expect("rows have an axis");
+        if !is_rectified {
+            let sums = vectorised(
+                #[inline(always)]
+                || bias::sums(gradient.values(), width),
+            );
+            return (gradient.0, tensor(sums, vec![width]));
+        }
+        let [masked, sums] = vectorised(
             #[inline(always)]
-            || {
-                bias::backward(
-                    input.values(),
-                    bias.values(),
-                    gradient.values(),
-                    is_rectified,
-                )
-            },
+            || bias::masked(value.values(), gradient.values(), width),
         );
-        (tensor(inputs, input.shape()), tensor(sums, bias.shape()))
+        (tensor(masked, shape), tensor(sums, vec![width]))
     }
 
     fn clipped(input: Primitive, range: Primitive, bits: u8) -> Primitive {
@@ -145,23 +152,43 @@ impl FusedBackend for Flex {
         )
     }
 
-    fn product(rows: Primitive, matrix: Primitive) -> Primitive {
-        let [rows, matrix] = [rows, matrix].map(|part| Contiguous::new(&part));
-        let shape = vec![rows.shape()[0], matrix.shape()[1]];
-        tensor(product::product(rows.matrix(), matrix.matrix()), shape)
-    }
-
-    fn product_backward_rows(matrix: Primitive, gradient: Primitive) -> Primitive {
-        let [matrix, gradient] = [matrix, gradient].map(|part| Contiguous::new(&part));
-        let shape = vec![gradient.shape()[0], matrix.shape()[0]];
-        let values = product::backward_rows(matrix.matrix(), gradient.matrix());
+    fn product(
+        first: Primitive,
+        second: Primitive,
+        third: Primitive,
+        fourth: Primitive,
+        matrix: Primitive,
+    ) -> Primitive {
+        let parts = [first, second, third, fourth].map(|part| Contiguous::new(&part));
+        let matrix = Contiguous::new(&matrix);
+        let shape = vec![parts[0].shape()[0], matrix.shape()[1]];
+        let values = product::joined(&Contiguous::matrices(&parts), matrix.matrix());
         tensor(values, shape)
     }
 
-    fn product_backward_matrix(rows: Primitive, gradient: Primitive) -> Primitive {
-        let [rows, gradient] = [rows, gradient].map(|part| Contiguous::new(&part));
-        let shape = vec![rows.shape()[1], gradient.shape()[1]];
-        let values = product::backward_matrix(rows.matrix(), gradient.matrix());
+    fn product_backward_rows(
+        matrix: Primitive,
+        gradient: Primitive,
+        columns: Range<usize>,
+    ) -> Primitive {
+        let [matrix, gradient] = [matrix, gradient].map(|part| Contiguous::new(&part));
+        let shape = vec![gradient.shape()[0], columns.len()];
+        let values = product::backward_rows(matrix.matrix().rows(columns), gradient.matrix());
+        tensor(values, shape)
+    }
+
+    fn product_backward_matrix(
+        first: Primitive,
+        second: Primitive,
+        third: Primitive,
+        fourth: Primitive,
+        gradient: Primitive,
+    ) -> Primitive {
+        let parts = [first, second, third, fourth].map(|part| Contiguous::new(&part));
+        let gradient = Contiguous::new(&gradient);
+        let rows = parts.iter().map(|part| part.shape()[1]).sum();
+        let shape = vec![rows, gradient.shape()[1]];
+        let values = product::backward_matrix(&Contiguous::matrices(&parts), gradient.matrix());
         tensor(values, shape)
     }
 }
@@ -184,6 +211,12 @@ impl Contiguous {
 
     fn matrix(&self) -> Matrix<'_> {
         Matrix::new(self.values(), self.0.layout().shape()[1])
+    }
+
+    /// Those that have columns.
+    fn matrices(parts: &[Self]) -> Vec<Matrix<'_>> {
+        let parts = parts.iter().filter(|part| part.shape()[1] > 0);
+        parts.map(Self::matrix).collect()
     }
 
     fn shape(&self) -> Vec<usize> {

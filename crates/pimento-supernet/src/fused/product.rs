@@ -4,6 +4,8 @@
 //! burn's own product fills a result with zeros, copies these into an aligned buffer and only then
 //! writes it. The small matrices of a sliced network feel that.
 
+use std::ops::Range;
+
 use gemm::{Parallelism, gemm};
 
 /// Products of at least so many multiply–accumulates are worth several threads.
@@ -36,6 +38,14 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// Some of its rows; not of a transpose.
+    pub(super) fn rows(self, rows: Range<usize>) -> Self {
+        Self::new(
+            &self.values[rows.start * self.cols..rows.end * self.cols],
+            self.cols,
+        )
+    }
+
     fn transposed(self) -> Self {
         Self {
             values: self.values,
@@ -56,14 +66,55 @@ pub(super) fn backward_rows(w: Matrix, gradient: Matrix) -> Vec<f32> {
     product(gradient, Matrix::new(&transposed, w.rows))
 }
 
-/// The gradient of `w` in y = x · w, row-major, from that of y.
-pub(super) fn backward_matrix(x: Matrix, gradient: Matrix) -> Vec<f32> {
-    product(x.transposed(), gradient)
+/// The gradient of w in y = x · w, row-major, from that of y; the columns of x are those of `parts`, side
+/// by side.
+pub(super) fn backward_matrix(parts: &[Matrix], gradient: Matrix) -> Vec<f32> {
+    let rows: usize = parts.iter().map(|part| part.cols).sum();
+    let mut output = Vec::with_capacity(rows * gradient.cols);
+    for part in parts {
+        multiply(&mut output, part.transposed(), gradient, Place::End);
+    }
+    output
+}
+
+/// x · w, row-major; the columns of x are those of `parts`, side by side.
+pub(super) fn joined(parts: &[Matrix], w: Matrix) -> Vec<f32> {
+    let mut output = Vec::new();
+    let mut end = 0;
+    for part in parts {
+        let rows = w.rows(end..end + part.cols);
+        end += part.cols;
+        let is_first = output.is_empty();
+        multiply(
+            &mut output,
+            *part,
+            rows,
+            if is_first { Place::End } else { Place::Sum },
+        );
+    }
+    assert_eq!(end, w.rows, "inner sizes agree");
+    output
 }
 
 /// x · w, row-major.
-#[expect(unsafe_code, reason = "the kernels take pointers and strides")]
 pub(crate) fn product(x: Matrix, w: Matrix) -> Vec<f32> {
+    let mut output = Vec::new();
+    multiply(&mut output, x, w, Place::End);
+    output
+}
+
+/// Where a product goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Behind what is there.
+    End,
+    /// Added to what is there.
+    Sum,
+}
+
+/// Writes x · w, row-major.
+#[expect(unsafe_code, reason = "the kernels take pointers and strides")]
+fn multiply(output: &mut Vec<f32>, x: Matrix, w: Matrix, place: Place) {
     assert_eq!(x.cols, w.rows, "inner sizes agree");
     let (rows, cols, depth) = (x.rows, w.cols, x.cols);
     let parallelism = if rows * cols * depth >= PARALLEL_MACS {
@@ -71,35 +122,41 @@ pub(crate) fn product(x: Matrix, w: Matrix) -> Vec<f32> {
     } else {
         Parallelism::None
     };
-    let mut output = Vec::with_capacity(rows * cols);
-    // SAFETY: a matrix holds rows × cols values and its strides stay inside them, as `new` checks;
-    // the output has room for rows × cols values, of which, `read_dst` being false, all are written
-    // and none is read.
+    let adds = place == Place::Sum;
+    let start = if adds {
+        assert_eq!(output.len(), rows * cols, "outer sizes agree");
+        0
+    } else {
+        output.reserve_exact(rows * cols);
+        output.len()
+    };
+    // SAFETY: a matrix holds rows × cols values and its strides stay inside them, as `new` checks; the
+    // output has room for rows × cols values from `start` on. If they are added to, they are there;
+    // otherwise all are written and, `read_dst` being false, none is read.
     unsafe {
         gemm(
             rows,
             cols,
             depth,
-            output.as_mut_ptr(),
+            output.as_mut_ptr().add(start),
             1,
             cols as isize,
-            false,
+            adds,
             x.values.as_ptr(),
             x.col_stride as isize,
             x.row_stride as isize,
             w.values.as_ptr(),
             w.col_stride as isize,
             w.row_stride as isize,
-            0.0,
+            if adds { 1.0 } else { 0.0 },
             1.0,
             false,
             false,
             false,
             parallelism,
         );
-        output.set_len(rows * cols);
+        output.set_len(start + rows * cols);
     }
-    output
 }
 
 /// The transpose of rows of `cols` values, row-major.
@@ -168,7 +225,7 @@ mod tests {
                 by_definition([rows, cols, depth], dy, |col, d| w(d, col))
             );
             prop_assert_eq!(
-                backward_matrix(left, gradient),
+                backward_matrix(&[left], gradient),
                 by_definition([depth, rows, cols], |d, row| x(row, d), dy)
             );
         }
