@@ -47,7 +47,7 @@ impl Supernet {
         let rows: Vec<u32> = (0..samples.min(log.len(split)) as u32).collect();
         let (mut answers, mut labels) = (Vec::new(), Vec::new());
         self.visit_features(network, log, split, &rows, FORWARD_BATCH, |f, l| {
-            answers.extend(head.logits(f));
+            answers.extend(head.logits_of(f));
             labels.extend_from_slice(l);
         });
         (answers, labels)

@@ -33,9 +33,9 @@ pub(crate) struct Inputs {
     pub(crate) sparse: Tensor<3>,
 }
 
-/// What the head reads: the last block's dense output and its flattened sparse output, shape
-/// [samples, head_width].
-pub(crate) fn features(network: &Network, parameters: &Parameters, inputs: Inputs) -> Tensor<2> {
+/// What the head reads: the last block's dense output and its flattened sparse output, together
+/// head_width columns.
+pub(crate) fn features(network: &Network, parameters: &Parameters, inputs: Inputs) -> Parts {
     training_features(network, parameters, inputs, None)
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn training_features(
     parameters: &Parameters,
     inputs: Inputs,
     dropout: Option<Dropout<'_>>,
-) -> Tensor<2> {
+) -> Parts {
     let mut forward = Forward {
         network,
         parameters,
@@ -64,15 +64,14 @@ pub(crate) fn training_features(
         .into_iter()
         .chain(sparse.map(|sparse| sparse.reshape([samples as i32, -1])))
         .collect();
-    let features = Tensor::cat(parts, 1);
     match network.blocks.last() {
-        Some(block) => forward.rounded(block, (LayerKind::Head, Matrix), features),
-        None => features,
+        Some(block) => forward.rounded_parts(block, LayerKind::Head, parts),
+        None => Parts(parts),
     }
 }
 
 /// The head's answer before the sigmoid, shape \[samples\].
-pub(crate) fn logits(head: &LayerTensors, features: Tensor<2>) -> Tensor<1> {
+pub(crate) fn logits(head: &LayerTensors, features: Parts) -> Tensor<1> {
     head.linear(features).squeeze_dim(1)
 }
 

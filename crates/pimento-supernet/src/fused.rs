@@ -184,11 +184,14 @@ pub(crate) fn product(mut parts: Vec<Tensor<2>>, matrix: Tensor<2>) -> Tensor<2>
     if !has_fused_operators(&matrix) {
         return composed::product(parts, matrix);
     }
-    if parts.len() > MOST_PARTS {
+    // Every part after the first one is added to what is there, which costs more than copies of a few
+    // columns.
+    let [depth, cols] = matrix.dims();
+    if parts.len() > MOST_PARTS || depth < cols * (parts.len() - 1) {
         parts = vec![Tensor::cat(parts, 1)];
     }
-    let (device, samples) = (matrix.device(), parts[0].dims()[0]);
-    parts.resize_with(MOST_PARTS, || Tensor::empty([samples, 0], &device));
+    let nothing = Tensor::empty([parts[0].dims()[0], 0], &matrix.device());
+    parts.resize(MOST_PARTS, nothing);
     let mut parts = parts.into_iter().map(Tensor::into_dispatch);
     let mut next = || parts.next().expect("there are so many");
     Tensor::from_dispatch(<Dispatch as FusedBackend>::product(

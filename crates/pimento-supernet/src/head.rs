@@ -18,7 +18,8 @@ use crate::{
     fused::vectorised,
     lanes::dot,
     layer::{Layer, LayerKind, last_position},
-    quantise::quantise_weights,
+    parameters::Parts,
+    quantise::{quantise_weights, to_vec},
     schedule::learning_rate,
     supernet::{FORWARD_BATCH, Supernet},
 };
@@ -123,16 +124,29 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// Logits of features whose columns are those of several tensors.
+    pub(crate) fn logits_of(&self, features: Parts) -> Vec<f32> {
+        let mut logits = Vec::new();
+        let mut rest = &self.weights[..];
+        for part in features.0 {
+            let (weights, others) = rest.split_at(part.dims()[1]);
+            let bias = if others.is_empty() { self.bias } else { 0.0 };
+            rest = others;
+            let products = products(weights, bias, &to_vec(part));
+            if logits.is_empty() {
+                logits = products;
+            } else {
+                for (logit, product) in logits.iter_mut().zip(&products) {
+                    *logit += product;
+                }
+            }
+        }
+        logits
+    }
+
     /// Logits of rows of features.
     pub(crate) fn logits(&self, features: &[f32]) -> Vec<f32> {
-        vectorised(
-            #[inline(always)]
-            || {
-                let rows = features.chunks_exact(self.weights.len());
-                rows.map(|row| dot(&self.weights, row) + self.bias)
-                    .collect()
-            },
-        )
+        products(&self.weights, self.bias, features)
     }
 
     /// Weights · features of the first `dense` features and of the others, for rows of features.
@@ -153,6 +167,17 @@ impl Head {
         quantise_weights(&mut head.weights, bits);
         head
     }
+}
+
+/// Weights · row + bias, for rows of features.
+fn products(weights: &[f32], bias: f32, features: &[f32]) -> Vec<f32> {
+    vectorised(
+        #[inline(always)]
+        || {
+            let rows = features.chunks_exact(weights.len());
+            rows.map(|row| dot(weights, row) + bias).collect()
+        },
+    )
 }
 
 impl Supernet {
@@ -221,11 +246,14 @@ impl Supernet {
         network: &Network,
         log: &dyn ClickLog,
         samples: NonZero<usize>,
-        visit: impl FnMut(&[f32], &[f32]),
+        mut visit: impl FnMut(&[f32], &[f32]),
     ) {
         let samples = samples.get().min(log.len(Split::Train));
         let rows: Vec<u32> = (0..samples as u32).collect();
-        self.visit_features(network, log, Split::Train, &rows, FORWARD_BATCH, visit);
+        let split = Split::Train;
+        self.visit_features(network, log, split, &rows, FORWARD_BATCH, |f, l| {
+            visit(&to_vec(f.joined()), l);
+        });
     }
 
     fn fit_by_sgd(
@@ -245,7 +273,7 @@ impl Supernet {
             let now = left.min(batches);
             let rows: Vec<u32> = (0..(now * batch_size) as u32).collect();
             self.visit_features(network, log, Split::Train, &rows, batch_size, |f, l| {
-                fit.step(f, l);
+                fit.step(&to_vec(f.joined()), l);
             });
             left -= now;
         }

@@ -314,7 +314,7 @@ impl LayerTensors {
     }
 
     /// Matrix product and bias alone.
-    pub(crate) fn linear(&self, input: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn linear(&self, input: impl Into<Parts>) -> Tensor<2> {
         let output = self.product(input);
         match &self.bias {
             Some(bias) => add_bias(output, bias.clone(), false),

@@ -10,7 +10,7 @@ use crate::{
     forward::{Inputs, features, logits},
     layer::{BatchNorm, Capacity, Layer, LayerKind, Layout},
     model::Model,
-    parameters::Parameters,
+    parameters::{Parameters, Parts},
     quantise::{FULL_PRECISION_BITS, to_vec},
     ranges::{LearnedRange, Ranges, Site, sites},
     train::TrainSettings,
@@ -264,7 +264,7 @@ impl Supernet {
     }
 
     /// What the head reads of the samples `rows`, in batches: each call of `visit` gets the
-    /// features, shape [samples, head_width], and the labels.
+    /// features, rows of each part of them, and the labels.
     pub(crate) fn visit_features(
         &self,
         network: &Network,
@@ -272,17 +272,14 @@ impl Supernet {
         split: Split,
         rows: &[u32],
         batch_size: usize,
-        mut visit: impl FnMut(&[f32], &[f32]),
+        mut visit: impl FnMut(Parts, &[f32]),
     ) {
         let parameters = self.settled_parameters(network, log);
         let mut batch = Batch::default();
         for rows in rows.chunks(batch_size) {
             log.fill(split, rows, &mut batch);
             let inputs = self.inputs(network, &batch, &self.device);
-            visit(
-                &to_vec(features(network, &parameters, inputs)),
-                &batch.labels,
-            );
+            visit(features(network, &parameters, inputs), &batch.labels);
         }
     }
 }
