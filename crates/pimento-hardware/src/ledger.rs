@@ -124,6 +124,28 @@ impl Ledger for Total {
     }
 }
 
+/// A ledger of an operator that has begun: the parts that it is made of begin nothing new.
+#[derive(Debug)]
+pub(crate) struct WithinOp<'a, L>(pub(crate) &'a mut L);
+
+impl<L: Ledger> Ledger for WithinOp<'_, L> {
+    const BY_OPERATOR: bool = L::BY_OPERATOR;
+
+    #[inline]
+    fn charge(&mut self, component: Component, unit: UnitCost, factors: &[Factor]) {
+        self.0.charge(component, unit, factors);
+    }
+
+    #[inline]
+    fn time(&mut self, stage: Stage, unit: UnitCost, factors: &[Factor]) -> f64 {
+        self.0.time(stage, unit, factors)
+    }
+
+    fn total(&self) -> f64 {
+        self.0.total()
+    }
+}
+
 /// Sums by component.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sums {

@@ -2,7 +2,8 @@
 //!
 //! By vectors, an operator begins with the first vectors of inputs that come in the vectors that it
 //! takes, as CLSA-CIM schedules the rows of feature maps across layers; it ends no earlier than one
-//! vector's work after the last vector of such an input.
+//! vector's work after the last vector of such an input. An operator that writes an operand into cells waits
+//! for all of it.
 
 use crate::{
     design::Scheduling,
@@ -76,7 +77,9 @@ impl Schedule {
         for (index, ((op, work), site)) in ops.iter().zip(works).zip(&placement.sites).enumerate() {
             let inputs = workload.inputs_of(op);
             let node = schedule.node(op, inputs, site, mesh);
-            let arrival = schedule.arrival(workload, op, node, scheduling);
+            // An operand is written whole before anything is read.
+            let takes_vectors = op.stream.is_some() && !work.writes_cells();
+            let arrival = schedule.arrival(workload, (op, takes_vectors), node, scheduling);
             let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site));
             work.stages.transfer_ns += longest * hop_ns;
             let mut run = Run {
@@ -105,7 +108,11 @@ impl Schedule {
             }
             run.end_ns = run.start_ns + work.stages.latency_ns();
             if scheduling == Scheduling::Vectors {
-                let first_vector_ns = first_vector_ns(op, work);
+                let first_vector_ns = if takes_vectors {
+                    first_vector_ns(op, work)
+                } else {
+                    work.stages.latency_ns()
+                };
                 run.first_ns = run.start_ns + first_vector_ns;
                 run.end_ns = later(run.end_ns, arrival.last_vector_ns + first_vector_ns);
             }
@@ -149,9 +156,15 @@ impl Schedule {
         }
     }
 
-    fn arrival(&self, workload: &Workload, op: &Op, node: Node, scheduling: Scheduling) -> Arrival {
+    fn arrival(
+        &self,
+        workload: &Workload,
+        (op, takes_vectors): (&Op, bool),
+        node: Node,
+        scheduling: Scheduling,
+    ) -> Arrival {
         let ops = workload.ops();
-        let by_vectors = scheduling == Scheduling::Vectors && op.stream.is_some();
+        let by_vectors = scheduling == Scheduling::Vectors && takes_vectors;
         let mut arrival = Arrival::default();
         for &input in workload.inputs_of(op) {
             let input = usize::from(input);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use pimento_hardware::{
     CostModel, Dynamic, ElementwiseFunction, EmbeddingTable, Hardware, MemoryStandard, OpKind,
-    Operand, PimCostModel, Popularity, ReramPreset, TableStorage, Workload,
+    Operand, PimCostModel, Popularity, ReramPreset, Scheduling, Stream, StreamAxis, TableStorage,
+    Workload,
 };
 use workloads::{component, gather, workload};
 
@@ -77,6 +78,51 @@ fn products_on_diagonals_by_hand() {
     let read_pj = 8.0 * cells * 30.0 / 16_384.0;
     assert!((energy("crossbar") - read_pj - cells * 1.29).abs() < 1e-9);
     assert_eq!(cost.figures.lifetime_inferences, Some(1e6));
+}
+
+/// Written operands come whole, though the input's vectors come one after the other, and so does the
+/// result.
+#[test]
+fn an_operand_on_diagonals_waits_for_all_of_its_input() {
+    let vectors = 16;
+    let product = OpKind::StaticMvm {
+        rows: 16,
+        cols: 12,
+        vectors,
+        weight_bits: 8,
+        activation_bits: 8,
+    };
+    let square = OpKind::Elementwise {
+        function: ElementwiseFunction::Multiply,
+        elements: 200,
+        activation_bits: 8,
+    };
+    let stream = Stream {
+        axis: StreamAxis::Row,
+        parts: vectors,
+    };
+    let mut workload = Workload::with_capacity(3);
+    let mut last: Option<u16> = None;
+    for op in [product.clone(), square, product] {
+        let op = workload.push(1, "op", op, last.as_slice());
+        workload.set_stream(op, Some(stream));
+        last = Some(op);
+    }
+    let mut hardware = Hardware::naive();
+    hardware.chip.scheduling = Scheduling::Vectors;
+    let starts = |dynamic| {
+        let mut hardware = hardware;
+        hardware.chip.dynamic = dynamic;
+        let ops = PimCostModel::isaac().cost(&workload, &hardware);
+        let ops = ops.breakdown.ops.into_iter();
+        let times: Vec<_> = ops.map(|op| (op.start_ns, op.latency_ns)).collect();
+        times
+    };
+    let digital = starts(Dynamic::Digital);
+    assert!(digital[1].0 < digital[0].1 && digital[2].0 < digital[1].0 + digital[1].1);
+    let written = starts(Dynamic::CrossbarAll);
+    assert_eq!(written[1].0, written[0].1);
+    assert_eq!(written[2].0, written[1].0 + written[1].1);
 }
 
 /// A table of 1000 rows of 16 values of 8 bits in cells of 2 bits: 64 cells a row, two rows side by side

@@ -57,6 +57,10 @@ prop_compose! {
 }
 
 fn digital() -> impl Strategy<Value = OpKind> {
+    let functions = prop::sample::select(vec![
+        ElementwiseFunction::Softmax,
+        ElementwiseFunction::Multiply,
+    ]);
     prop_oneof![
         (1..8_u32, 1..200_u32, 1..200_u32, 1..40_u32, 2..=16_u8).prop_map(
             |(count, rows, cols, vectors, activation_bits)| OpKind::DynamicProduct {
@@ -71,10 +75,12 @@ fn digital() -> impl Strategy<Value = OpKind> {
                 activation_bits,
             }
         ),
-        (1..10_000_u32, 2..=16_u8).prop_map(|(elements, activation_bits)| OpKind::Elementwise {
-            function: ElementwiseFunction::Softmax,
-            elements,
-            activation_bits,
+        (functions, 1..10_000_u32, 2..=16_u8).prop_map(|(function, elements, activation_bits)| {
+            OpKind::Elementwise {
+                function,
+                elements,
+                activation_bits,
+            }
         }),
         (1..64_u32, 1..1000_u32, 2..=16_u8).prop_map(|(vectors, width, activation_bits)| {
             OpKind::Normalisation {

@@ -257,7 +257,7 @@ pub(crate) trait FusedBackend: Backend {
         is_rectified: bool,
     ) -> FloatTensor<Self>;
 
-    /// The gradients of input and bias, from the value.
+    /// The gradients of input and bias, from the value; anything of its shape where it is not rectified.
     fn biased_backward(
         value: FloatTensor<Self>,
         gradient: FloatTensor<Self>,

@@ -128,7 +128,8 @@ impl Head {
     pub(crate) fn logits_of(&self, features: Parts) -> Vec<f32> {
         let mut logits = Vec::new();
         let mut rest = &self.weights[..];
-        for part in features.0 {
+        let parts = features.0.into_iter();
+        for part in parts.filter(|part| part.dims()[1] > 0) {
             let (weights, others) = rest.split_at(part.dims()[1]);
             let bias = if others.is_empty() { self.bias } else { 0.0 };
             rest = others;

@@ -54,7 +54,8 @@ impl Chip<'_> {
                 let reads = self.read_rows(part, table, hottest, ledger);
                 crossbars += reads.crossbars;
                 cells += part.rows as f64 * self.cells(part, table);
-                if longest.is_none_or(|longest| reads.latency_ns > longest.latency_ns) {
+                let is_longer = longest.is_none_or(|longest| reads.latency_ns > longest.latency_ns);
+                if reads.lookups > 0.0 && is_longer {
                     longest = Some(reads);
                 }
                 work.interval_ns = work.interval_ns.max(reads.interval_ns);

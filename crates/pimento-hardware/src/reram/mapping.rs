@@ -57,6 +57,8 @@ pub(crate) struct Layout {
     signs: Signs,
     slices: Slices,
     signed_inputs: bool,
+    /// Rows that can be driven at once.
+    drivers: u32,
     rows_at_once: u32,
     /// Row groups of a crossbar whose rows are all in use.
     full_groups: u32,
@@ -93,6 +95,7 @@ impl Layout {
             signs,
             slices: preset.encoding.slices,
             signed_inputs: preset.dac.signed_inputs,
+            drivers,
             rows_at_once,
             full_groups: rows.div_ceil(rows_at_once),
             by: Divisors {
@@ -119,6 +122,7 @@ impl Layout {
             signs: Signs::Offset,
             slices: Slices::Adjacent,
             signed_inputs: false,
+            drivers: rows,
             rows_at_once,
             full_groups: rows.div_ceil(rows_at_once),
             by: Divisors {
@@ -153,6 +157,12 @@ impl Layout {
             Signs::PairOfRows => 2,
             Signs::Offset | Signs::PairOfColumns | Signs::PairOfCrossbars => 1,
         }
+    }
+
+    /// The longest diagonal of a crossbar for weights of so many columns of slices, all of whose rows are
+    /// driven at once.
+    pub(crate) fn diagonal(&self, columns: u32) -> u32 {
+        self.rows.min(self.drivers).min(self.cols / columns).max(1)
     }
 
     /// Inputs and columns of slices of a crossbar.

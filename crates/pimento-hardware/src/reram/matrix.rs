@@ -123,9 +123,8 @@ impl Chip<'_> {
     pub(super) fn diagonal(&self, values: u32, bits: u8) -> Option<Matrix> {
         let layout = self.layout?;
         let bits = u32::from(bits);
-        let (rows, cols) = layout.sides();
         let columns = layout.map(1, 1, bits, bits).fullest_cols;
-        let count = values.div_ceil(rows.min(cols / columns));
+        let count = values.div_ceil(layout.diagonal(columns));
         let side = values.div_ceil(count.max(1));
         Some(Matrix {
             count,

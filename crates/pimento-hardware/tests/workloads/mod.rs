@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use pimento_hardware::{
-    CostModel, EmbeddingTable, Hardware, OpKind, PimCostModel, TableStorage, Workload,
+    CostModel, EmbeddingTable, Hardware, OpKind, PimCostModel, Stream, StreamAxis, TableStorage,
+    Workload,
 };
 
 /// A gather alone.
@@ -23,7 +24,8 @@ pub(crate) fn component(workload: &Workload, hardware: &Hardware, name: &str) ->
         .map_or(0.0, |part| part.energy_pj)
 }
 
-/// A gather, then the operators in a row.
+/// A gather, then the operators in a row; those of several vectors give them one after the other, and
+/// products value by value take them so.
 pub(crate) fn workload(ops: &[OpKind]) -> Workload {
     let table = EmbeddingTable {
         rows: 10_000,
@@ -36,7 +38,17 @@ pub(crate) fn workload(ops: &[OpKind]) -> Workload {
     let mut workload = Workload::with_capacity(ops.len() + 1);
     let mut last = workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
     for op in ops {
+        let input = usize::from(last);
         last = workload.push(1, "op", op.clone(), &[last]);
+        let stream = match *op {
+            OpKind::StaticMvm { vectors, .. } if vectors > 1 => Some(Stream {
+                axis: StreamAxis::Row,
+                parts: vectors,
+            }),
+            OpKind::Elementwise { .. } => workload.ops()[input].stream,
+            _ => None,
+        };
+        workload.set_stream(last, stream);
     }
     workload
 }

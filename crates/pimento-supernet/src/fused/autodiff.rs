@@ -1,4 +1,4 @@
-//! The fused operators in a graph: their nodes keep the inputs and call the backward kernels.
+//! The fused operators in a graph: their nodes keep what the backward kernels need, and call these.
 
 use std::ops::Range;
 
@@ -57,7 +57,7 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
         let [input, bias] = [input, bias].map(FloatTensor::<Self>::into_primitive);
         let value = B::biased(input, bias, is_rectified);
         match Biased.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((value.clone(), is_rectified), value),
+            OpsKind::Tracked(prep) => prep.finish(is_rectified.then(|| value.clone()), value),
             OpsKind::UnTracked(prep) => prep.finish(value),
         }
     }
@@ -199,8 +199,8 @@ impl<B: FusedBackend> Backward<B, 3> for Normalised {
 struct Biased;
 
 impl<B: FusedBackend> Backward<B, 2> for Biased {
-    /// The value; whether it is rectified.
-    type State = (FloatTensor<B>, bool);
+    /// The value if it is rectified.
+    type State = Option<FloatTensor<B>>;
 
     fn backward(
         self,
@@ -208,8 +208,9 @@ impl<B: FusedBackend> Backward<B, 2> for Biased {
         gradients: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let (value, is_rectified) = ops.state;
         let gradient = gradients.consume::<B>(&ops.node);
+        let is_rectified = ops.state.is_some();
+        let value = ops.state.unwrap_or_else(|| gradient.clone());
         let (input, bias) = B::biased_backward(value, gradient, is_rectified);
         for (parent, value) in ops.parents.into_iter().zip([input, bias]) {
             if let Some(parent) = parent {

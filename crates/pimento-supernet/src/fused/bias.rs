@@ -12,7 +12,8 @@ pub(super) fn add(values: &mut [f32], bias: &[f32], is_rectified: bool) {
     for values in values.chunks_mut(bias.len()) {
         for (value, bias) in values.iter_mut().zip(&bias) {
             let sum = *value + bias;
-            *value = if sum > floor { sum } else { floor };
+            // What is no number stays none.
+            *value = if sum <= floor { floor } else { sum };
         }
     }
 }
@@ -25,7 +26,7 @@ pub(super) fn masked(values: &[f32], gradient: &[f32], width: usize) -> [Vec<f32
     let mut output = gradient.to_vec();
     for (output, values) in output.chunks_mut(length).zip(values.chunks(length)) {
         for ((dx, y), sum) in output.iter_mut().zip(values).zip(&mut sums.lanes) {
-            *dx = if *y > 0.0 { *dx } else { 0.0 };
+            *dx = if *y <= 0.0 { 0.0 } else { *dx };
             *sum += *dx;
         }
     }

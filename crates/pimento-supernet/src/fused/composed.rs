@@ -9,6 +9,7 @@ use burn::tensor::{
 use pimento_space::ActivationRange;
 
 use super::{Attention, EPSILON, Function, Normalisation, Over, Triangle};
+use crate::parameters::concatenate;
 
 /// See [`super::apply`].
 pub(super) fn apply<const D: usize, const E: usize>(
@@ -58,7 +59,7 @@ pub(super) fn add_bias<const D: usize>(
 
 /// See [`super::product()`].
 pub(super) fn product(parts: Vec<Tensor<2>>, matrix: Tensor<2>) -> Tensor<2> {
-    Tensor::cat(parts, 1).matmul(matrix)
+    concatenate(parts, 1).matmul(matrix)
 }
 
 /// See [`super::clip()`].

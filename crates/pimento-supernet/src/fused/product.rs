@@ -71,8 +71,10 @@ pub(super) fn backward_rows(w: Matrix, gradient: Matrix) -> Vec<f32> {
 pub(super) fn backward_matrix(parts: &[Matrix], gradient: Matrix) -> Vec<f32> {
     let rows: usize = parts.iter().map(|part| part.cols).sum();
     let mut output = Vec::with_capacity(rows * gradient.cols);
+    let parallelism = parallelism(rows * gradient.rows * gradient.cols);
     for part in parts {
-        multiply(&mut output, part.transposed(), gradient, Place::End);
+        let part = part.transposed();
+        multiply(&mut output, part, gradient, Place::End, parallelism);
     }
     output
 }
@@ -81,16 +83,13 @@ pub(super) fn backward_matrix(parts: &[Matrix], gradient: Matrix) -> Vec<f32> {
 pub(super) fn joined(parts: &[Matrix], w: Matrix) -> Vec<f32> {
     let mut output = Vec::new();
     let mut end = 0;
+    let mut place = Place::End;
     for part in parts {
+        let parallelism = parallelism(part.rows * w.rows * w.cols);
         let rows = w.rows(end..end + part.cols);
         end += part.cols;
-        let is_first = output.is_empty();
-        multiply(
-            &mut output,
-            *part,
-            rows,
-            if is_first { Place::End } else { Place::Sum },
-        );
+        multiply(&mut output, *part, rows, place, parallelism);
+        place = Place::Sum;
     }
     assert_eq!(end, w.rows, "inner sizes agree");
     output
@@ -99,7 +98,8 @@ pub(super) fn joined(parts: &[Matrix], w: Matrix) -> Vec<f32> {
 /// x · w, row-major.
 pub(crate) fn product(x: Matrix, w: Matrix) -> Vec<f32> {
     let mut output = Vec::new();
-    multiply(&mut output, x, w, Place::End);
+    let parallelism = parallelism(x.rows * w.rows * w.cols);
+    multiply(&mut output, x, w, Place::End, parallelism);
     output
 }
 
@@ -112,16 +112,19 @@ enum Place {
     Sum,
 }
 
-/// Writes x · w, row-major.
-#[expect(unsafe_code, reason = "the kernels take pointers and strides")]
-fn multiply(output: &mut Vec<f32>, x: Matrix, w: Matrix, place: Place) {
-    assert_eq!(x.cols, w.rows, "inner sizes agree");
-    let (rows, cols, depth) = (x.rows, w.cols, x.cols);
-    let parallelism = if rows * cols * depth >= PARALLEL_MACS {
+fn parallelism(macs: usize) -> Parallelism {
+    if macs >= PARALLEL_MACS {
         Parallelism::Rayon(0)
     } else {
         Parallelism::None
-    };
+    }
+}
+
+/// Writes x · w, row-major.
+#[expect(unsafe_code, reason = "the kernels take pointers and strides")]
+fn multiply(output: &mut Vec<f32>, x: Matrix, w: Matrix, place: Place, parallelism: Parallelism) {
+    assert_eq!(x.cols, w.rows, "inner sizes agree");
+    let (rows, cols, depth) = (x.rows, w.cols, x.cols);
     let adds = place == Place::Sum;
     let start = if adds {
         assert_eq!(output.len(), rows * cols, "outer sizes agree");
@@ -228,6 +231,47 @@ mod tests {
                 backward_matrix(&[left], gradient),
                 by_definition([depth, rows, cols], |d, row| x(row, d), dy)
             );
+        }
+
+        #[test]
+        fn parts_side_by_side_are_one_matrix(
+            rows in prop_oneof![1_usize..40, 1024_usize..1030],
+            depths in prop::collection::vec(1_usize..40, 1..5),
+            cols in 1_usize..70,
+        ) {
+            let depth = depths.iter().sum();
+            let (x, w, dy) = (values(rows * depth, 1), values(depth * cols, 2), values(rows * cols, 3));
+            let mut end = 0;
+            let parts: Vec<Vec<f32>> = depths
+                .iter()
+                .map(|&part| {
+                    end += part;
+                    let rows = x.chunks_exact(depth);
+                    rows.flat_map(|row| &row[end - part..end]).copied().collect()
+                })
+                .collect();
+            let views: Vec<Matrix> = parts
+                .iter()
+                .zip(&depths)
+                .map(|(part, &depth)| Matrix::new(part, depth))
+                .collect();
+            let [whole, w, dy] = [
+                Matrix::new(&x, depth),
+                Matrix::new(&w, cols),
+                Matrix::new(&dy, cols),
+            ];
+            prop_assert_eq!(joined(&views, w), product(whole, w));
+            prop_assert_eq!(backward_matrix(&views, dy), backward_matrix(&[whole], dy));
+            let gradient = backward_rows(w, dy);
+            let mut end = 0;
+            for (part, &depth_of_part) in parts.iter().zip(&depths) {
+                let found = backward_rows(w.rows(end..end + depth_of_part), dy);
+                let rows = gradient.chunks_exact(depth);
+                let expected = rows.flat_map(|row| &row[end..end + depth_of_part]);
+                prop_assert!(found.iter().eq(expected));
+                prop_assert_eq!(found.len(), part.len());
+                end += depth_of_part;
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct CostArgs {
     #[arg(long, value_name = "INFERENCES_PER_S", value_parser = positive, allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
     /// Tells how a figure comes about, number by number, and where the numbers are from: `latency`, `energy`,
-    /// `area`, `peak-power`, one stage or component of them as in `energy.adc`; of designs also `power`,
+    /// `area`, one stage or component of them as in `energy.adc`; of designs also `peak-power`, `power`,
     /// `throughput`, `violation`, `energy-latency`, `tops`, `tops-per-w`, `tops-per-mm2`, `static-power`.
     #[arg(long, value_name = "FIGURE")]
     pub(crate) explain: Option<String>,

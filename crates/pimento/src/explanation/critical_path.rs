@@ -45,7 +45,7 @@ pub(super) fn render(steps: &[Step]) -> String {
         "transfer",
         "write",
         "working",
-        "last conversion",
+        "fill",
         "reduction",
         "all ns",
         "share",
@@ -76,7 +76,8 @@ pub(super) fn render(steps: &[Step]) -> String {
 
 const STAGES: &str = "\
 transfer: from buffers and over the chip's network; write: an operand into cells; working: reads of
-crossbars, steps of digital lanes or rows from memory; last conversion: what follows the last read;
+crossbars, steps of digital lanes or rows from memory; fill: a read and its conversions overlap those
+before, but for the shorter of the two, once;
 reduction: sums of crossbars are added up, rows of compressed tables combined; the rest of all ns an operator
 waits for vectors of its inputs, while which operators overlap
 ";

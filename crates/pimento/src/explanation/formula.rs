@@ -24,8 +24,7 @@ pub(super) const NAMES: [&str; 8] = [
 #[derive(Debug, Serialize)]
 pub(crate) struct Formula {
     figure: &'static str,
-    /// With its unit.
-    value: String,
+    value: Amount,
     formula: &'static str,
     terms: Vec<Term>,
 }
@@ -34,8 +33,29 @@ pub(crate) struct Formula {
 #[derive(Debug, Serialize)]
 struct Term {
     name: String,
-    /// With its unit.
-    value: String,
+    value: Amount,
+}
+
+/// A number and its unit.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Amount {
+    value: f64,
+    unit: &'static str,
+}
+
+impl Amount {
+    fn render(self) -> String {
+        let Self { value, unit } = self;
+        match unit {
+            "pJ" => quantity::energy(value),
+            "ns" => quantity::time(value),
+            "mW" => quantity::power(value),
+            "µm²" => quantity::area(value),
+            "/s" => format!("{}/s", quantity::count(value)),
+            "" => quantity::number(value, 4),
+            unit => format!("{} {unit}", quantity::number(value, 4)),
+        }
+    }
 }
 
 impl Formula {
@@ -47,52 +67,52 @@ impl Formula {
     ) -> Option<Self> {
         let figure = NAMES.into_iter().find(|&name| name == path)?;
         let (summary, figures) = (&design.cost.summary, &design.cost.figures);
-        let energy = || term("energy", quantity::energy(summary.energy_pj));
-        let latency = || term("latency", quantity::time(summary.latency_ns));
-        let macs = || term("multiply–accumulates", figures.macs.to_string());
-        let per_s = |value: f64| format!("{}/s", quantity::count(value));
-        let number = |value: f64, unit: &str| format!("{} {unit}", quantity::number(value, 4));
+        let energy = || term("energy", amount(summary.energy_pj, "pJ"));
+        let latency = || term("latency", amount(summary.latency_ns, "ns"));
+        let macs = || term("multiply–accumulates", amount(figures.macs as f64, ""));
+        let throughput = amount(summary.throughput_per_s, "/s");
+        let tops = amount(figures.tops, "TOPS");
         let (value, formula, terms) = match figure {
             "power" => (
-                quantity::power(summary.power_mw),
+                amount(summary.power_mw, "mW"),
                 "energy / latency: one inference after another",
                 vec![energy(), latency()],
             ),
             "throughput" => (
-                per_s(summary.throughput_per_s),
+                throughput,
                 "1 / the time that what works longest takes for an inference",
                 busiest(design, explanation),
             ),
             "violation" => (
-                summary.violation.to_string(),
+                amount(summary.violation, ""),
                 "the sum of what does not fit; 0 is feasible",
                 violations(design, explanation),
             ),
             "energy-latency" => (
-                number(figures.energy_delay_pj_ns / 1e9, "µJ·µs"),
+                amount(figures.energy_delay_pj_ns / 1e9, "µJ·µs"),
                 "energy · latency",
                 vec![energy(), latency()],
             ),
             "tops" => (
-                number(figures.tops, "TOPS"),
+                tops,
                 "2 · multiply–accumulates · throughput",
-                vec![macs(), term("throughput", per_s(summary.throughput_per_s))],
+                vec![macs(), term("throughput", throughput)],
             ),
             "tops-per-w" => (
-                number(figures.tops_per_w, "TOPS/W"),
+                amount(figures.tops_per_w, "TOPS/W"),
                 "2 · multiply–accumulates / energy",
                 vec![macs(), energy()],
             ),
             "tops-per-mm2" => (
-                number(figures.tops_per_mm2, "TOPS/mm²"),
+                amount(figures.tops_per_mm2, "TOPS/mm²"),
                 "tops / area",
                 vec![
-                    term("tops", number(figures.tops, "TOPS")),
-                    term("area", quantity::area(summary.area_um2)),
+                    term("tops", tops),
+                    term("area", amount(summary.area_um2, "µm²")),
                 ],
             ),
             _ => (
-                quantity::power(figures.static_mw),
+                amount(figures.static_mw, "mW"),
                 "the sum of what is taken whether anything works or not",
                 statics(design, explanation),
             ),
@@ -107,17 +127,26 @@ impl Formula {
 
     /// For people.
     pub(super) fn render(&self) -> String {
-        let mut text = format!("{}: {}\n{}\n", self.figure, self.value, self.formula);
-        let widths = self.terms.iter().map(|term| term.value.chars().count());
+        let value = self.value.render();
+        let mut text = format!("{}: {value}\n{}\n", self.figure, self.formula);
+        let terms = self.terms.iter();
+        let terms: Vec<_> = terms
+            .map(|term| (term.value.render(), &term.name))
+            .collect();
+        let widths = terms.iter().map(|(value, _)| value.chars().count());
         let widest = widths.max().unwrap_or(0);
-        for term in &self.terms {
-            text.push_str(&format!("  {:>widest$}  {}\n", term.value, term.name));
+        for (value, name) in terms {
+            text.push_str(&format!("  {value:>widest$}  {name}\n"));
         }
         text
     }
 }
 
-fn term(name: &str, value: String) -> Term {
+fn amount(value: f64, unit: &'static str) -> Amount {
+    Amount { value, unit }
+}
+
+fn term(name: &str, value: Amount) -> Term {
     let name = name.to_owned();
     Term { name, value }
 }
@@ -133,7 +162,7 @@ fn busiest(design: &PricedDesign, explanation: &Explanation) -> Vec<Term> {
     let ops = busiest.ops.iter();
     ops.map(|op| {
         let name = op_name(&design.cost.breakdown.ops[op.op]);
-        term(&format!("{name}{whose}"), quantity::time(op.interval_ns))
+        term(&format!("{name}{whose}"), amount(op.interval_ns, "ns"))
     })
     .collect()
 }
@@ -144,7 +173,7 @@ fn violations(design: &PricedDesign, explanation: &Explanation) -> Vec<Term> {
         .map(|part| {
             let of_op = part.op.map(|op| op_name(&design.cost.breakdown.ops[op]));
             let of_op = of_op.map_or_else(String::new, |name| format!(", {name}"));
-            term(&format!("{}{of_op}", part.what), part.amount.to_string())
+            term(&format!("{}{of_op}", part.what), amount(part.amount, ""))
         })
         .collect()
 }
@@ -157,7 +186,7 @@ fn statics(design: &PricedDesign, explanation: &Explanation) -> Vec<Term> {
         .map(|charge| {
             let power_mw = charge.amount() / design.cost.summary.latency_ns;
             let name = format!("{} ({})", charge.component, charge.unit.key);
-            term(&name, quantity::power(power_mw))
+            term(&name, amount(power_mw, "mW"))
         })
         .collect()
 }

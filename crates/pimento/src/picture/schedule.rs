@@ -262,7 +262,7 @@ impl Stage {
             Self::Transfer => "transfer",
             Self::Write => "write of an operand",
             Self::Working => "working",
-            Self::Fill => "last conversion",
+            Self::Fill => "fill",
             Self::Reduction => "reduction",
         }
     }

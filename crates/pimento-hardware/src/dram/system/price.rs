@@ -17,7 +17,7 @@ use crate::{
         workload::Gathers,
     },
     explanation::Explanation,
-    ledger::{Books, Charges, Ledger, Sums, Total, times, unit},
+    ledger::{Books, Charges, Ledger, Sums, Total, WithinOp, times, unit},
     reram::{Stage, Stages},
 };
 
@@ -94,13 +94,13 @@ pub(crate) struct GatherTime {
 }
 
 /// What a batch waits for longest.
-enum Busy<'a> {
+enum Busy {
     /// The cache before the memories, for so many bits.
     Cache(f64),
     /// Banks with a port each, for so long.
     Banks(f64),
-    /// A memory.
-    Tier(&'a Tier, &'a TierTime),
+    /// The memory of this number.
+    Tier(usize),
 }
 
 /// Times of a batch.
@@ -178,7 +178,7 @@ impl MemorySystem {
     /// A gather as part of a design, whose standby is told apart ([`Self::idle_mw`]): its times and the
     /// energy of what it does. Power of open rows and refresh count for its interval.
     pub(crate) fn gather(&self, gathers: &Gathers, energy: &mut impl Ledger) -> GatherTime {
-        let priced = self.priced(gathers, energy);
+        let priced = self.priced(gathers, &mut WithinOp(energy));
         for (tier, time) in self.tiers.iter().zip(&priced.times) {
             charge_commands(tier, time, energy);
             charge_refresh(tier, priced.interval_ns, energy);
@@ -245,6 +245,7 @@ impl MemorySystem {
         priced
     }
 
+    /// Times; what a memory decides is charged to it.
     fn priced<'a>(&self, gathers: &'a Gathers, ledger: &mut impl Ledger) -> Priced<'a> {
         let Served {
             placement,
@@ -260,18 +261,25 @@ impl MemorySystem {
             .cache
             .as_ref()
             .map_or(0.0, |cache| placement.cached_bits / 8.0 / cache.gb_per_s);
-        let of_tiers = || self.tiers.iter().zip(&tier_times);
+        let longest = |of: fn(&TierTime) -> f64| {
+            let times = tier_times.iter().map(of).enumerate();
+            times.max_by(|a, b| a.1.total_cmp(&b.1))
+        };
         let busy = if cache_ns > busy_ns {
             Busy::Cache(placement.cached_bits)
         } else if self.banks.is_some() {
             Busy::Banks(busy_ns)
         } else {
-            let busiest = of_tiers().max_by(|a, b| a.1.busy_ns().total_cmp(&b.1.busy_ns()));
-            busiest.map_or(Busy::Banks(0.0), |(tier, time)| Busy::Tier(tier, time))
+            let busiest = longest(TierTime::busy_ns);
+            busiest.map_or(Busy::Banks(0.0), |(tier, _)| Busy::Tier(tier))
         };
-        let busy_ns = self.busy_ns(&busy, ledger);
-        let merging = of_tiers().max_by(|a, b| a.1.merge_ns.total_cmp(&b.1.merge_ns));
-        let merge_ns = merging.map_or(0.0, |(tier, time)| time.merging_ns(tier, ledger));
+        let busy_ns = self.busy_ns(&busy, &tier_times, ledger);
+        let merging = longest(|time| time.merge_ns).filter(|&(_, merge_ns)| merge_ns > 0.0);
+        let merge_ns = merging.map_or(0.0, |(tier, _)| {
+            ledger.begin(Some(tier));
+            tier_times[tier].merging_ns(&self.tiers[tier], ledger)
+        });
+        ledger.begin(None);
         let (launch_ns, link_ns) = self.link_ns(link_bytes, ledger);
         let stages = Stages {
             transfer_ns: link_ns,
@@ -299,7 +307,7 @@ impl MemorySystem {
     }
 
     /// Time until what is busy longest can serve the next batch.
-    fn busy_ns(&self, busy: &Busy<'_>, ledger: &mut impl Ledger) -> f64 {
+    fn busy_ns(&self, busy: &Busy, tiers: &[TierTime], ledger: &mut impl Ledger) -> f64 {
         let mut working = |key, ns, name, count| {
             ledger.time(Stage::Working, unit(key, ns), &[times(name, count)])
         };
@@ -322,7 +330,10 @@ impl MemorySystem {
                     samples,
                 )
             }
-            Busy::Tier(tier, time) => time.charged_ns(tier, ledger),
+            Busy::Tier(tier) => {
+                ledger.begin(Some(tier));
+                tiers[tier].charged_ns(&self.tiers[tier], ledger)
+            }
         }
     }
 
@@ -341,10 +352,18 @@ impl MemorySystem {
     /// Time from the first command to the first data, through the tree of adders, where that is longest.
     fn first_ns(&self, ledger: &mut impl Ledger) -> f64 {
         // Banks tell the start of every look-up.
-        let tiers = self.tiers.iter().filter(|_| self.banks.is_none());
-        let total_ns = |tier: &&Tier| first_ns(tier, &mut Total::default());
-        let longest = tiers.max_by(|a, b| total_ns(a).total_cmp(&total_ns(b)));
-        longest.map_or(0.0, |tier| first_ns(tier, ledger))
+        if self.banks.is_some() {
+            return 0.0;
+        }
+        let total_ns = |tier: &Tier| first_ns(tier, &mut Total::default());
+        let tiers = self.tiers.iter().map(total_ns).enumerate();
+        let longest = tiers.max_by(|a, b| a.1.total_cmp(&b.1));
+        longest.map_or(0.0, |(tier, _)| {
+            ledger.begin(Some(tier));
+            let first_ns = first_ns(&self.tiers[tier], ledger);
+            ledger.begin(None);
+            first_ns
+        })
     }
 
     /// Bytes that the link carries in a batch.

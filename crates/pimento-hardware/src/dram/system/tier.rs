@@ -239,6 +239,11 @@ impl TierTime {
             let rows = activations / channels / standard.ranks() * busiest.rank;
             let occupied = standard.bank_cycles(self.reads / activations);
             let cycles = rows * occupied * standard.refresh_factor();
+            self.channel = ChannelTime {
+                bank: cycles,
+                total: cycles,
+                ..ChannelTime::default()
+            };
             self.reading_ns = cycles * standard.timing.clock_ns;
         }
         if let Some(access) = &table.access {
