@@ -67,6 +67,7 @@ impl Schedule {
         (scheduling, hop_ns): (Scheduling, f64),
     ) -> Self {
         let ops = workload.ops();
+        let by_vectors = scheduling == Scheduling::Vectors;
         let mut schedule = Self {
             runs: Vec::with_capacity(ops.len()),
             ..Self::default()
@@ -78,8 +79,8 @@ impl Schedule {
             let inputs = workload.inputs_of(op);
             let node = schedule.node(op, inputs, site, mesh);
             // An operand is written whole before anything is read.
-            let takes_vectors = op.stream.is_some() && !work.writes_cells();
-            let arrival = schedule.arrival(workload, (op, takes_vectors), node, scheduling);
+            let takes_vectors = by_vectors && op.stream.is_some() && !work.writes_cells();
+            let arrival = schedule.arrival(workload, op, node, takes_vectors);
             let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site));
             work.stages.transfer_ns += longest * hop_ns;
             let mut run = Run {
@@ -107,7 +108,7 @@ impl Schedule {
                 schedule.interval_ns = later(schedule.interval_ns, busy[shared]);
             }
             run.end_ns = run.start_ns + work.stages.latency_ns();
-            if scheduling == Scheduling::Vectors {
+            if by_vectors {
                 let first_vector_ns = if takes_vectors {
                     first_vector_ns(op, work)
                 } else {
@@ -156,15 +157,8 @@ impl Schedule {
         }
     }
 
-    fn arrival(
-        &self,
-        workload: &Workload,
-        (op, takes_vectors): (&Op, bool),
-        node: Node,
-        scheduling: Scheduling,
-    ) -> Arrival {
+    fn arrival(&self, workload: &Workload, op: &Op, node: Node, takes_vectors: bool) -> Arrival {
         let ops = workload.ops();
-        let by_vectors = scheduling == Scheduling::Vectors && takes_vectors;
         let mut arrival = Arrival::default();
         for &input in workload.inputs_of(op) {
             let input = usize::from(input);
@@ -173,7 +167,7 @@ impl Schedule {
             arrival.farthest = arrival.farthest.max(hops);
             arrival.hops += hops;
             let mut ready_ns = made.end_ns;
-            if by_vectors && ops[input].stream == op.stream {
+            if takes_vectors && ops[input].stream == op.stream {
                 ready_ns = made.first_ns;
                 arrival.last_vector_ns = later(arrival.last_vector_ns, made.end_ns);
             }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One embedding table and how often a sample reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub struct EmbeddingTable {
     /// Rows that can be asked for.
     pub rows: u64,

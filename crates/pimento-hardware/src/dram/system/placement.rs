@@ -18,8 +18,9 @@ use crate::{
 
 /// A batch, spread over the memories of a system.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Placement<'a> {
-    pub(super) loads: Vec<TierLoad<'a>>,
+pub(super) struct Placement {
+    /// Of the memories.
+    pub(super) times: Vec<TierTime>,
     /// Share of the look-ups that the cache before the memories serves, and the bits it holds of them.
     pub(super) cache_share: f64,
     pub(super) cached_bits: f64,
@@ -29,27 +30,23 @@ pub(super) struct Placement<'a> {
     pub(super) stored_bytes: Vec<f64>,
 }
 
-impl<'a> Placement<'a> {
+impl Placement {
     /// Spreads a batch over the memories.
-    pub(super) fn new(system: &MemorySystem, gathers: &'a Gathers) -> Self {
-        let asked = asked(system, gathers);
+    pub(super) fn new(system: &MemorySystem, gathers: &Gathers) -> Self {
+        let mut asked = asked(system, gathers);
         let mut placement = Self::default();
-        let all = asked.reads.clone();
-        let reads = match &system.cache {
-            Some(cache) => {
-                let left = cached(&all, cache.policy, cache.bytes);
-                placement.account(&all, &left);
-                left
-            }
-            None => all,
-        };
+        if let Some(cache) = &system.cache {
+            let left = cached(&asked.reads, cache.policy, cache.bytes);
+            placement.account(&asked.reads, &left);
+            asked.reads = left;
+        }
         if let [fast, slow] = &system.tiers[..] {
-            placement.split(fast, slow, system, &asked, &reads);
+            placement.split([fast, slow], system, &asked);
         } else {
+            let tier = &system.tiers[0];
             placement.hot_share = 1.0;
-            let bytes = gathers.bytes() + copies(&system.tiers[0], system, gathers);
-            placement.stored_bytes = vec![bytes];
-            placement.loads = vec![TierLoad { reads, ..asked }];
+            placement.stored_bytes = vec![gathers.bytes() + copies(tier, system, gathers)];
+            placement.times = vec![TierTime::new(tier, &asked)];
         }
         placement
     }
@@ -65,58 +62,110 @@ impl<'a> Placement<'a> {
     }
 
     /// Hot rows to the fast memory: as many as it holds, or fewer where the slow one would wait.
-    fn split(
-        &mut self,
-        fast: &Tier,
-        slow: &Tier,
-        system: &MemorySystem,
-        asked: &TierLoad<'a>,
-        reads: &[TableReads<'a>],
-    ) {
-        let offsets = heat(reads);
-        let stored = |log_time: f64| -> f64 {
-            let tables = reads.iter().zip(&offsets);
-            let bytes = |(table, offset): (&TableReads<'_>, &f64)| {
+    fn split(&mut self, tiers: [&Tier; 2], system: &MemorySystem, asked: &TierLoad<'_>) {
+        let offsets = heat(&asked.reads);
+        let of_tables = |of: &dyn Fn(&TableReads<'_>, f64) -> f64| -> f64 {
+            let tables = asked.reads.iter().zip(&offsets);
+            tables.map(|(table, &offset)| of(table, offset)).sum()
+        };
+        let stored = |log_time: f64| {
+            of_tables(&|table, offset| {
                 let rows = table
                     .locality
                     .residents(CachePolicy::Static, log_time + offset);
                 rows * table.row_bytes
+            })
+        };
+        let lookups: f64 = asked.reads.iter().map(|table| table.lookups).sum();
+        let share = |log_time: f64| {
+            let hits = |table: &TableReads<'_>, offset: f64| {
+                let hits = table.locality.hits(CachePolicy::Static, log_time + offset);
+                table.lookups * hits
             };
-            tables.map(bytes).sum()
+            of_tables(&hits) / lookups
         };
-        let capacity = fast.capacity_bytes();
-        let full = log_time_where_equal(stored, capacity);
-        let at = |log_time: f64| divide(asked, reads, &offsets, log_time);
-        let waits = |log_time: f64| {
-            let [hot, cold] = at(log_time);
-            let (hot, cold) = (TierTime::new(fast, &hot), TierTime::new(slow, &cold));
-            (hot.busy_ns() - cold.busy_ns()) / (hot.busy_ns() + cold.busy_ns())
-        };
-        // Both take as long where the slow one would otherwise be idle.
-        let log_time = if waits(full) <= 0.0 {
-            full
-        } else {
-            log_time_where_zero(waits).min(full)
-        };
-        let [hot, cold] = at(log_time);
-        let lookups =
-            |load: &TierLoad<'_>| -> f64 { load.reads.iter().map(|table| table.lookups).sum() };
-        let (of_hot, of_cold) = (lookups(&hot), lookups(&cold));
-        self.hot_share = if of_hot + of_cold > 0.0 {
-            of_hot / (of_hot + of_cold)
-        } else {
-            0.0
-        };
-        let hot_bytes = stored(log_time);
-        let all: f64 = reads
-            .iter()
-            .map(|table| table.locality.rows() * table.row_bytes)
-            .sum();
+        let at = |log_time| Halves::new(tiers, asked, &offsets, log_time);
+        let full = at(log_time_where_equal(stored, tiers[0].capacity_bytes()));
+        let halves = full.balanced(at, share);
+        let hot_bytes = stored(halves.log_time);
+        let rows = |table: &TableReads<'_>, _| table.locality.rows() * table.row_bytes;
+        self.hot_share = halves.hot_share;
         self.stored_bytes = vec![
-            hot_bytes + asked.fetched_bytes * copies_of(fast, system),
-            (all - hot_bytes).max(0.0),
+            hot_bytes + asked.fetched_bytes * copies_of(tiers[0], system),
+            (of_tables(&rows) - hot_bytes).max(0.0),
         ];
-        self.loads = vec![hot, cold];
+        self.times = halves.times.to_vec();
+    }
+}
+
+/// A batch over two memories.
+#[derive(Debug, Clone, Copy)]
+struct Halves {
+    /// Rows are hot that are asked for at least once in so many accesses, e to this power.
+    log_time: f64,
+    /// Share of the look-ups that goes to hot rows.
+    hot_share: f64,
+    /// Of the memory of hot rows and of the other.
+    times: [TierTime; 2],
+}
+
+impl Halves {
+    /// Difference of the times, as a share of both, at which they are taken as equal.
+    const NEAR: f64 = 1e-3;
+    /// Guesses, by shares of look-ups and then along secants, before ends are halved.
+    const GUESSES: u32 = 6;
+
+    fn new(tiers: [&Tier; 2], asked: &TierLoad<'_>, offsets: &[f64], log_time: f64) -> Self {
+        let (loads, hot_share) = divide(asked, offsets, log_time);
+        let [hot, cold] = &loads;
+        Self {
+            log_time,
+            hot_share,
+            times: [TierTime::new(tiers[0], hot), TierTime::new(tiers[1], cold)],
+        }
+    }
+
+    fn busy_ns(&self) -> [f64; 2] {
+        self.times.each_ref().map(TierTime::busy_ns)
+    }
+
+    /// By how much the memory of hot rows takes longer, as a share of both times.
+    fn excess(&self) -> f64 {
+        let [hot, cold] = self.busy_ns();
+        (hot - cold) / (hot + cold)
+    }
+
+    /// The share of the look-ups with which both would take as long, if the times grew with them.
+    fn even_share(&self) -> f64 {
+        let [hot, cold] = self.busy_ns();
+        let (each_hot, each_cold) = (hot / self.hot_share, cold / (1.0 - self.hot_share));
+        each_cold / (each_hot + each_cold)
+    }
+
+    /// These, or with fewer hot rows, so that both memories take as long, where the slow one would
+    /// otherwise be idle; `at` tells the halves and `share` the share of hot look-ups at a time.
+    fn balanced(self, at: impl Fn(f64) -> Self, share: impl Fn(f64) -> f64) -> Self {
+        if self.excess() <= 0.0 {
+            return self;
+        }
+        let even = self.even_share();
+        let mut guess = log_time_where_zero(|log_time| share(log_time) / even - 1.0);
+        let (mut low, mut high) = (0.0, self.log_time);
+        let (mut last, mut guesses) = (self, 0);
+        loop {
+            let is_inside = guesses < Self::GUESSES && low < guess && guess < high;
+            guesses += 1;
+            let halves = at(if is_inside { guess } else { 0.5 * (low + high) });
+            let excess = halves.excess();
+            let end = if excess > 0.0 { &mut high } else { &mut low };
+            *end = halves.log_time;
+            if excess.abs() <= Self::NEAR || high - low <= Self::NEAR {
+                return halves;
+            }
+            let slope = (excess - last.excess()) / (halves.log_time - last.log_time);
+            guess = halves.log_time - excess / slope;
+            last = halves;
+        }
     }
 }
 
@@ -155,16 +204,16 @@ fn heat(reads: &[TableReads<'_>]) -> Vec<f64> {
         .collect()
 }
 
-/// Hot rows' part of a load and the others'.
-fn divide<'a>(
-    asked: &TierLoad<'a>,
-    reads: &[TableReads<'a>],
-    offsets: &[f64],
-    log_time: f64,
-) -> [TierLoad<'a>; 2] {
-    let (mut hot, mut cold) = (TierLoad::default(), TierLoad::default());
+/// Hot rows' part of a load and the others', and the share of the look-ups of the first.
+fn divide<'a>(asked: &TierLoad<'a>, offsets: &[f64], log_time: f64) -> ([TierLoad<'a>; 2], f64) {
+    let count = asked.reads.len();
+    let empty = || TierLoad {
+        reads: Vec::with_capacity(count),
+        ..TierLoad::default()
+    };
+    let (mut hot, mut cold) = (empty(), empty());
     let (mut lookups, mut of_hot) = (0.0, 0.0);
-    for (table, offset) in reads.iter().zip(offsets) {
+    for (table, offset) in asked.reads.iter().zip(offsets) {
         let log_time = log_time + offset;
         let share = 1.0 - table.locality.cold(log_time).0;
         lookups += table.lookups;
@@ -194,7 +243,7 @@ fn divide<'a>(
         asked.remote_bytes * share,
         asked.remote_bytes * (1.0 - share),
     );
-    [hot, cold]
+    ([hot, cold], share)
 }
 
 /// What a batch asks for before caches: rows of the stored tables and the sums made of them.

@@ -104,9 +104,8 @@ enum Busy {
 }
 
 /// Times of a batch.
-struct Priced<'a> {
-    placement: Placement<'a>,
-    times: Vec<TierTime>,
+struct Priced {
+    placement: Placement,
     stages: Stages,
     latency_ns: f64,
     interval_ns: f64,
@@ -124,7 +123,7 @@ impl MemorySystem {
         let energy_pj = books.energy_pj.total();
         let components = books.components();
         let stored = priced.placement.stored_bytes.iter();
-        let tiers = self.tiers.iter().zip(&priced.times).zip(stored);
+        let tiers = self.tiers.iter().zip(&priced.placement.times).zip(stored);
         SystemCost {
             batch: self.batch,
             lookups: f64::from(self.batch) * gathers.lookups(),
@@ -179,7 +178,7 @@ impl MemorySystem {
     /// energy of what it does. Power of open rows and refresh count for its interval.
     pub(crate) fn gather(&self, gathers: &Gathers, energy: &mut impl Ledger) -> GatherTime {
         let priced = self.priced(gathers, &mut WithinOp(energy));
-        for (tier, time) in self.tiers.iter().zip(&priced.times) {
+        for (tier, time) in self.tiers.iter().zip(&priced.placement.times) {
             charge_commands(tier, time, energy);
             charge_refresh(tier, priced.interval_ns, energy);
         }
@@ -229,10 +228,10 @@ impl MemorySystem {
         }
     }
 
-    fn price<'a, L: Ledger>(&self, gathers: &'a Gathers, books: &mut Books<L>) -> Priced<'a> {
+    fn price<L: Ledger>(&self, gathers: &Gathers, books: &mut Books<L>) -> Priced {
         let energy = &mut books.energy_pj;
         let priced = self.priced(gathers, energy);
-        for (index, (tier, time)) in self.tiers.iter().zip(&priced.times).enumerate() {
+        for (index, (tier, time)) in self.tiers.iter().zip(&priced.placement.times).enumerate() {
             energy.begin(Some(index));
             charge_commands(tier, time, energy);
             charge_refresh(tier, priced.interval_ns, energy);
@@ -246,17 +245,17 @@ impl MemorySystem {
     }
 
     /// Times; what a memory decides is charged to it.
-    fn priced<'a>(&self, gathers: &'a Gathers, ledger: &mut impl Ledger) -> Priced<'a> {
+    fn priced(&self, gathers: &Gathers, ledger: &mut impl Ledger) -> Priced {
         let Served {
             placement,
-            times: tier_times,
             busy_ns,
             violation,
         } = match &self.banks {
             Some(banks) => banks.serve(self, gathers),
             None => self.serve(gathers),
         };
-        let link_bytes = self.link_bytes(gathers, &tier_times);
+        let tier_times = &placement.times;
+        let link_bytes = self.link_bytes(gathers, tier_times);
         let cache_ns = self
             .cache
             .as_ref()
@@ -273,7 +272,7 @@ impl MemorySystem {
             let busiest = longest(TierTime::busy_ns);
             busiest.map_or(Busy::Banks(0.0), |(tier, _)| Busy::Tier(tier))
         };
-        let busy_ns = self.busy_ns(&busy, &tier_times, ledger);
+        let busy_ns = self.busy_ns(&busy, tier_times, ledger);
         let merging = longest(|time| time.merge_ns).filter(|&(_, merge_ns)| merge_ns > 0.0);
         let merge_ns = merging.map_or(0.0, |(tier, _)| {
             ledger.begin(Some(tier));
@@ -294,15 +293,14 @@ impl MemorySystem {
             busy_ns.max(merge_ns).max(link_ns)
         };
         Priced {
-            violation,
-            times: tier_times,
+            placement,
             stages,
             latency_ns,
             interval_ns,
             link_bytes,
             link_ns,
             cache_ns,
-            placement,
+            violation,
         }
     }
 
@@ -377,24 +375,21 @@ impl MemorySystem {
     }
 
     /// A batch in memories whose controllers choose what they read next.
-    fn serve<'a>(&self, gathers: &'a Gathers) -> Served<'a> {
+    fn serve(&self, gathers: &Gathers) -> Served {
         let placement = Placement::new(self, gathers);
-        let pairs = self.tiers.iter().zip(&placement.loads);
-        let times: Vec<TierTime> = pairs
-            .map(|(tier, load)| TierTime::new(tier, load))
-            .collect();
         let stored = placement.stored_bytes.iter().zip(&self.tiers);
         let over = stored.map(|(&bytes, tier)| tier.excess(gathers, bytes));
         Served {
             violation: over.fold(0.0, f64::max),
-            busy_ns: times.iter().map(TierTime::busy_ns).fold(0.0, f64::max),
-            times,
+            busy_ns: { placement.times.iter() }
+                .map(TierTime::busy_ns)
+                .fold(0.0, f64::max),
             placement,
         }
     }
 
     /// What crosses the cache before the memories, and the link.
-    fn charge_way(&self, priced: &Priced<'_>, energy: &mut impl Ledger) {
+    fn charge_way(&self, priced: &Priced, energy: &mut impl Ledger) {
         if let Some(cache) = &self.cache {
             energy.charge(
                 Component::Cache,
@@ -530,7 +525,7 @@ fn standby_mw(tier: &Tier) -> f64 {
     f64::from(tier.channels) * standard.ranks() * (energies.active_mw + refresh_mw)
 }
 
-impl Priced<'_> {
+impl Priced {
     /// What the batch waits for most.
     fn bottleneck(&self) -> &'static str {
         let mut longest = ("link", self.link_ns);
@@ -540,7 +535,7 @@ impl Priced<'_> {
             }
         };
         ask("cache", self.cache_ns);
-        for time in &self.times {
+        for time in &self.placement.times {
             ask(time.channel.bottleneck().name(), time.reading_ns);
             ask("commands", time.command_ns);
             ask("adding", time.adding_ns);
