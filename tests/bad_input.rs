@@ -58,6 +58,18 @@ fn mistakes_in_a_search_file() {
     );
     check(
         "steps = 2 }",
+        "steps = 2 }\nnarrow = { weight = 1.5 }",
+        17,
+        "`score.narrow.weight` is 1.5, expected more than 0, at most 1",
+    );
+    check(
+        "steps = 2 }",
+        "steps = 2 }\nnarrow = { by = { rows = 0 } }",
+        17,
+        "nonzero",
+    );
+    check(
+        "steps = 2 }",
         "steps = 2 }\ntune = { steps = 0 }",
         17,
         "nonzero",

@@ -107,3 +107,55 @@ fn tuned_networks_are_ranked_and_searched() {
     assert_eq!(one, other);
     assert_ne!(one["designs"], search("shared", "2")["designs"]);
 }
+
+#[test]
+fn narrow_copies_are_ranked_and_searched() {
+    let bench = Bench::new();
+    let section =
+        "[score.narrow]\nby = { widths = 4, rows = 2, embedding-dim = 1 }\nweight = 0.25\n";
+    bench.write("search.toml", &format!("{SMALL_SEARCH}\n{section}"));
+    let asked = ["--networks", "3", "--methods", "none,factors"];
+    let (shown, one) = ranked(&bench, "a", "1", &asked);
+    assert!(
+        shown.contains("factors, narrow") && shown.contains("by trainings of narrow copies"),
+        "{shown}"
+    );
+    let (_, other) = ranked(&bench, "b", "2", &asked);
+    let scores = |ranking: &Value, row: usize| -> Vec<f64> {
+        serde_json::from_value(ranking["rows"][row]["scores"].clone()).unwrap()
+    };
+    assert_eq!(one["rows"].as_array().unwrap().len(), 4);
+    for row in 0..4 {
+        assert_eq!(scores(&one, row), scores(&other, row));
+    }
+    // The copies' log losses, found from either method.
+    let copies = |method: usize| -> Vec<f64> {
+        let pairs = scores(&one, 2 * method)
+            .into_iter()
+            .zip(scores(&one, 2 * method + 1));
+        pairs
+            .map(|(shared, joined)| (joined - 0.75 * shared) / 0.25)
+            .collect()
+    };
+    for (one, other) in copies(0).iter().zip(copies(1)) {
+        assert!((one - other).abs() < 1e-9 && *one > 0.1, "{one} {other}");
+    }
+
+    let search = |threads: &str| -> Value {
+        bench.succeed(&[
+            "search",
+            "search.toml",
+            "--run",
+            threads,
+            "--threads",
+            threads,
+        ]);
+        serde_json::from_str(&bench.read(&format!("{threads}/pareto.json"))).unwrap()
+    };
+    let found = search("2");
+    assert_eq!(search("1"), found);
+    bench.write("search.toml", SMALL_SEARCH);
+    bench.succeed(&["search", "search.toml", "--run", "shared"]);
+    let shared: Value = serde_json::from_str(&bench.read("shared/pareto.json")).unwrap();
+    assert_ne!(found["designs"], shared["designs"]);
+}

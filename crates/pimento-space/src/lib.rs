@@ -14,6 +14,7 @@ mod genotype;
 mod handcrafted;
 mod layers;
 mod lowering;
+mod narrowing;
 pub mod nasrec;
 mod network;
 mod path;
@@ -31,9 +32,10 @@ pub use genotype::{BlockGenes, Genotype};
 pub use handcrafted::{Handcrafted, Hidden, Tower, TowerMatrix, TowerNorm};
 pub use layers::{Layer, LayerShape};
 pub use lowering::lower;
+pub use narrowing::Narrowing;
 pub use network::{
-    ActivationRange, Block, DenseNode, DenseOperator, InputShape, MERGER_ROWS, Network, SparseNode,
-    SparseOperator, WeightScales, dot_product_rows,
+    ATTENTION_HEADS, ActivationRange, Block, DenseNode, DenseOperator, InputShape, MERGER_ROWS,
+    Network, SparseNode, SparseOperator, WeightScales, dot_product_rows,
 };
 pub use path::PathSampler;
 pub use pimento_hardware::{EmbeddingTable, TableStorage, cube_root};

@@ -12,8 +12,8 @@ use pimento_hardware::{
 };
 
 use crate::network::{
-    Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode, SparseOperator,
-    dot_product_rows,
+    ATTENTION_HEADS, Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode,
+    SparseOperator, dot_product_rows,
 };
 
 /// Widest fixed-point format.
@@ -251,15 +251,14 @@ impl Lowering<'_> {
     }
 
     fn attention(&mut self, place: Place, inputs: usize, rows: usize, ops: &[u16]) -> u16 {
-        const HEADS: usize = 8;
         let dim = self.network.embedding_dim;
         let values = rows * dim;
         let projected = self.normed(place, "attn.proj", [inputs, rows, dim], ops);
         let packed = self.by_rows(place, "attn.qkv", [dim, 3 * dim, rows], projected);
-        let pairs = HEADS * rows * rows;
+        let pairs = ATTENTION_HEADS * rows * rows;
         let keys = Operand {
-            count: HEADS as u32,
-            rows: (dim / HEADS) as u32,
+            count: ATTENTION_HEADS as u32,
+            rows: (dim / ATTENTION_HEADS) as u32,
             cols: rows as u32,
             vectors: rows as u32,
         };

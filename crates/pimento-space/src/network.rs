@@ -240,6 +240,9 @@ pub enum SparseOperator {
     Attention,
 }
 
+/// Heads of attention; they divide the embedding width among them.
+pub const ATTENTION_HEADS: usize = 8;
+
 /// Rows that a dense→sparse merger appends.
 pub const MERGER_ROWS: usize = 8;
 

@@ -6,7 +6,7 @@ use pimento_hardware::{
 
 use crate::{
     embedding_menus::EmbeddingMenus,
-    network::{ActivationRange, SparseOperator, WeightScales},
+    network::{ATTENTION_HEADS, ActivationRange, SparseOperator, WeightScales},
     space_file::{
         DenseOperatorKind, HardwareSection, PrecisionSection, SpaceError, SpaceFile, menu, number,
         optional_menu,
@@ -45,9 +45,6 @@ const PRESETS: [(&str, &str); 8] = [
         include_str!("../../../search_spaces/epitomes.toml"),
     ),
 ];
-
-/// Heads of attention; they divide the embedding width among them.
-const ATTENTION_HEADS: usize = 8;
 
 /// What may be chosen. Every menu has at least one value and none twice.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 use pimento_space::{
-    ActivationRange, Block, DenseNode, DenseOperator, MERGER_ROWS, Network, SparseNode,
-    SparseOperator,
+    ATTENTION_HEADS, ActivationRange, Block, DenseNode, DenseOperator, MERGER_ROWS, Network,
+    SparseNode, SparseOperator,
 };
 use rand_chacha::ChaCha8Rng;
 
@@ -20,9 +20,6 @@ use crate::{
     quantise::{FULL_PRECISION_BITS, quantise_activations},
     ranges::Operand::{self, Left, Matrix, Right},
 };
-
-/// Attention heads.
-const HEADS: usize = 8;
 
 /// The inputs of a batch.
 #[derive(Debug, Clone)]
@@ -232,14 +229,14 @@ impl Forward<'_> {
     /// Scaled dot-product attention with 8 heads over rows, shape [samples · rows, dim].
     fn attention(&self, block: &Block, rows: Tensor<2>, samples: usize) -> Tensor<2> {
         let [total, dim] = rows.dims();
-        let (count, head_dim) = (total / samples, dim / HEADS);
+        let (count, head_dim) = (total / samples, dim / ATTENTION_HEADS);
         let rows = self.rounded_samples(block, LayerKind::AttentionQueryKeyValue, rows, samples);
         let layer = self.layer(block, LayerKind::AttentionQueryKeyValue);
         let packed = layer.linear(rows);
         let attention = Attention {
             samples,
             rows: count,
-            heads: HEADS,
+            heads: ATTENTION_HEADS,
             head_dim,
         };
         apply(packed, Function::Attention(attention))

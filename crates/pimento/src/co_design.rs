@@ -21,8 +21,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::{
     analogue::{self, Conditions, Exam},
     chip::{ChipRecord, OpenChip},
-    config::ScoreSection,
     interrupt::Interrupt,
+    score::{Copies, ScoreSection},
 };
 
 /// What a search minimises.
@@ -51,6 +51,8 @@ pub(crate) struct CoDesign<'a> {
     pub(crate) pricing: Pricing,
     /// How a network is scored.
     pub(crate) score: &'a ScoreSection,
+    /// The narrow copies that are trained, too.
+    pub(crate) copies: Option<Copies<'a>>,
     /// The cells that it is scored on, and the seed of its chips.
     pub(crate) analogue: Option<(Conditions, u64)>,
     /// Where it says how many networks of a generation are scored.
@@ -173,7 +175,7 @@ impl CoDesign<'_> {
             if self.interrupt.is_asked() {
                 return None;
             }
-            let quality = self.score(network, *chip);
+            let quality = self.score(network, *chip)?;
             let count = 1 + done.fetch_add(1, Ordering::Relaxed);
             let all = new.len();
             self.bar
@@ -191,7 +193,17 @@ impl CoDesign<'_> {
         self.known.lock().expect("no holder panics").len()
     }
 
-    fn score(&self, network: &Network, chip: Option<ChipDesign>) -> Quality {
+    /// The quality of a network; nothing if it was interrupted.
+    fn score(&self, network: &Network, chip: Option<ChipDesign>) -> Option<Quality> {
+        let mut quality = self.shared_score(network, chip);
+        if let Some(copies) = &self.copies {
+            let copy = copies.log_loss(network, self.log, self.interrupt).ok()?;
+            quality.log_loss = copies.section().joined(quality.log_loss, copy);
+        }
+        Some(quality)
+    }
+
+    fn shared_score(&self, network: &Network, chip: Option<ChipDesign>) -> Quality {
         let network = self.supernet.subnet(network);
         let exam = Exam {
             log: self.log,

@@ -6,20 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pimento_data::{ClickLog, SyntheticSettings};
+use pimento_data::SyntheticSettings;
 use pimento_evolution::SearchSettings;
 use pimento_hardware::CellPreset;
-use pimento_space::{Network, PathSampler};
-use pimento_supernet::{HeadFit, Supernet, TrainSettings, Tuning};
+use pimento_space::PathSampler;
+use pimento_supernet::TrainSettings;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::{
-    analogue::{AnalogueSection, Conditions, built_in_cells, read_cells},
+    analogue::{Conditions, built_in_cells, read_cells},
     chip::{HardwareSection, OpenChip},
     co_design::OBJECTIVES,
     error::Error,
     references::Reference,
+    score::ScoreSection,
 };
 
 /// The built-in configuration: `search` without an argument.
@@ -98,20 +99,6 @@ pub(crate) struct SupernetSection {
     pub(crate) full_path_share: f64,
     /// Steps between checkpoints.
     pub(crate) checkpoint_steps: u64,
-}
-
-/// Section `score`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub(crate) struct ScoreSection {
-    /// How the head is fitted to a network.
-    pub(crate) head: HeadFit,
-    /// How all weights of a network are tuned to it before; without it, they are as shared.
-    pub(crate) tune: Option<Tuning>,
-    /// Validation samples that a network is scored on, at most.
-    pub(crate) validation_samples: usize,
-    /// The cells that networks are scored on; without it, there is no hardware in a score.
-    pub(crate) analogue: Option<AnalogueSection>,
 }
 
 /// Section `retrain`.
@@ -220,30 +207,6 @@ impl Default for SupernetSection {
     }
 }
 
-impl Default for ScoreSection {
-    fn default() -> Self {
-        Self {
-            head: HeadFit::default(),
-            tune: None,
-            validation_samples: 1_000_000,
-            analogue: None,
-        }
-    }
-}
-
-impl ScoreSection {
-    /// The subnet tuned to itself, if networks are.
-    pub(crate) fn tuned(
-        &self,
-        supernet: &Supernet,
-        network: &Network,
-        log: &dyn ClickLog,
-    ) -> Option<Supernet> {
-        let tune = |tuning| supernet.tuned(network, log, tuning);
-        self.tune.as_ref().map(tune)
-    }
-}
-
 impl Default for RetrainSection {
     fn default() -> Self {
         let references = vec![Reference::NasrecSmall, Reference::Dlrm];
@@ -346,12 +309,9 @@ impl SearchConfig {
         if self.file.supernet.checkpoint_steps == 0 {
             return Err(self.about("`checkpoint-steps` is 0, expected at least 1"));
         }
-        if self.file.score.get_ref().validation_samples == 0 {
-            let span = self.file.score.span();
-            return Err(self.error("`validation-samples` is 0, expected at least 1", span));
+        if let Some(message) = self.file.score.get_ref().problem() {
+            return Err(self.about(&message));
         }
-        self.check_head()?;
-        self.check_tuning()?;
         self.analogue()?;
         let settings = &self.file.search;
         settings
@@ -379,43 +339,6 @@ impl SearchConfig {
             return Ok(());
         };
         Err(self.error(message, span))
-    }
-
-    fn check_head(&self) -> Result<(), Error> {
-        let (key, value, is_sound) = match &self.file.score.get_ref().head {
-            HeadFit::None | HeadFit::Factors(_) => return Ok(()),
-            HeadFit::Sgd(head) if head.epsilon.is_finite() && head.epsilon > 0.0 => {
-                let rate = head.learning_rate;
-                ("learning-rate", rate, rate.is_finite() && rate > 0.0)
-            }
-            HeadFit::Sgd(head) => ("epsilon", head.epsilon, false),
-            HeadFit::Newton(head) => {
-                let ridge = head.ridge;
-                ("ridge", ridge, ridge.is_finite() && ridge > 0.0)
-            }
-        };
-        if is_sound {
-            return Ok(());
-        }
-        let message = format!("`score.head.{key}` is {value}, expected a positive number");
-        Err(self.about(&message))
-    }
-
-    fn check_tuning(&self) -> Result<(), Error> {
-        let Some(tuning) = &self.file.score.get_ref().tune else {
-            return Ok(());
-        };
-        let positive = [
-            ("learning-rate", tuning.learning_rate),
-            ("epsilon", tuning.epsilon),
-        ];
-        for (key, value) in positive {
-            if !(value.is_finite() && value > 0.0) {
-                let message = format!("`score.tune.{key}` is {value}, expected a positive number");
-                return Err(self.about(&message));
-            }
-        }
-        Ok(())
     }
 
     /// An error that points at the key its message names first, `section.key` or `key`.

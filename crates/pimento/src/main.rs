@@ -25,6 +25,7 @@ mod quantity;
 mod rank_statistics;
 mod references;
 mod run;
+mod score;
 mod scores;
 mod svg;
 mod table;

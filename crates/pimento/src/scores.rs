@@ -5,7 +5,13 @@ use std::time::{Duration, Instant};
 use pimento_space::{Network, PathSampler};
 use serde::{Deserialize, Serialize};
 
-use crate::{config::ScoreSection, error::Error, interrupt::Interrupt, progress, run::RunFolder};
+use crate::{
+    error::Error,
+    interrupt::Interrupt,
+    progress,
+    run::RunFolder,
+    score::{NarrowSection, ScoreSection},
+};
 
 /// File with the scores so far.
 const FILE: &str = "scores.json";
@@ -48,6 +54,17 @@ impl Scored {
     pub(crate) fn seconds_per_network(&self) -> f64 {
         self.seconds / self.log_losses.len() as f64
     }
+
+    /// Scores of a supernet joined with those of narrow copies.
+    pub(crate) fn joined(&self, copies: &Self, section: &NarrowSection) -> Self {
+        let both = self.log_losses.iter().zip(&copies.log_losses);
+        let joined = both.map(|(&shared, &copy)| section.joined(shared, copy));
+        Self {
+            log_losses: joined.collect(),
+            seconds: self.seconds + copies.seconds,
+            ..self.clone()
+        }
+    }
 }
 
 impl<'a> Scores<'a> {
@@ -82,7 +99,7 @@ impl<'a> Scores<'a> {
         sampler: Option<PathSampler>,
         method: &ScoreSection,
         interrupt: &Interrupt,
-        score: impl Fn(&Network) -> f64,
+        score: impl Fn(&Network) -> Result<f64, Error>,
     ) -> Result<Scored, Error> {
         let row = self.row(sampler, method);
         let bar = progress::bar(self.count as u64, "scoring", "networks");
@@ -90,12 +107,15 @@ impl<'a> Scores<'a> {
         bar.inc(known.min(self.count) as u64);
         let mut kept_at = Instant::now();
         for number in known..self.count {
-            if let Err(interrupted) = interrupt.check() {
-                self.keep()?;
-                return Err(interrupted);
-            }
             let start = Instant::now();
-            let log_loss = score(&self.kept.networks[number]);
+            let network = &self.kept.networks[number];
+            let log_loss = match interrupt.check().and_then(|()| score(network)) {
+                Ok(log_loss) => log_loss,
+                Err(interrupted) => {
+                    self.keep()?;
+                    return Err(interrupted);
+                }
+            };
             let scored = &mut self.kept.rows[row];
             scored.log_losses.push(log_loss);
             scored.seconds += start.elapsed().as_secs_f64();

@@ -40,6 +40,14 @@ fn is_better(monitor: Monitor, new: &Quality, old: &Quality) -> bool {
     }
 }
 
+/// A model after its best epoch.
+pub(crate) struct Fitted {
+    best_epoch: u64,
+    /// Quality on the validation split.
+    pub(crate) validation: Quality,
+    supernet: Supernet,
+}
+
 /// Trains a network alone. Each whole epoch is scored on the validation split; the weights of the
 /// best one are scored on the test split and kept.
 pub(crate) fn train_alone(
@@ -48,6 +56,38 @@ pub(crate) fn train_alone(
     bar: &ProgressBar,
     interrupt: &Interrupt,
 ) -> Result<(Training, Supernet), Error> {
+    let Fitted {
+        best_epoch,
+        validation,
+        supernet,
+    } = fit(job, log, bar, interrupt)?;
+    let (model, seed) = (job.model, job.seed);
+    let test = supernet.score(model, log, Split::Test);
+    info!(
+        design = job.name,
+        seed,
+        best_epoch,
+        validation_log_loss = validation.log_loss,
+        validation_auc = validation.auc,
+        "trained alone"
+    );
+    let training = Training {
+        seed,
+        best_epoch,
+        validation,
+        test,
+    };
+    Ok((training, supernet))
+}
+
+/// Trains a network alone. Each whole epoch is scored on the validation split; the weights of the
+/// best one are kept.
+pub(crate) fn fit(
+    job: &Job<'_>,
+    log: &dyn ClickLog,
+    bar: &ProgressBar,
+    interrupt: &Interrupt,
+) -> Result<Fitted, Error> {
     let Job { model, seed, .. } = *job;
     let Recipe { train, stop } = job.recipe;
     let supernet =
@@ -82,22 +122,11 @@ pub(crate) fn train_alone(
         }
     }
     let (best_epoch, validation, supernet) = best.expect("at least one epoch was scored");
-    let test = supernet.score(model, log, Split::Test);
-    info!(
-        design = job.name,
-        seed,
-        best_epoch,
-        validation_log_loss = validation.log_loss,
-        validation_auc = validation.auc,
-        "trained alone"
-    );
-    let training = Training {
-        seed,
+    Ok(Fitted {
         best_epoch,
         validation,
-        test,
-    };
-    Ok((training, supernet))
+        supernet,
+    })
 }
 
 /// A model to train from scratch.

@@ -16,10 +16,10 @@ use tracing::info;
 use crate::{
     cli::{Cli, Method, RankArgs},
     commands::train::{Prepared, prepare, train_supernet_with},
-    config::ScoreSection,
     error::Error,
     interrupt::Interrupt,
     rank_statistics::{Interval, bootstrap, kendall_tau, regret, spearman_rho},
+    score::{Copies, NarrowSection, ScoreSection},
     scores::{Scored, Scores},
     table,
     verify::{Job, Training, Trainings},
@@ -52,6 +52,9 @@ struct Ranking {
 struct Control {
     property: &'static str,
     kendall_tau: Interval,
+    /// Absent where nothing is trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds_per_network: Option<f64>,
 }
 
 /// One way to train the supernet and one way to score with it.
@@ -62,6 +65,9 @@ struct Row {
     /// How all weights were tuned before.
     #[serde(skip_serializing_if = "Option::is_none")]
     tune: Option<Tuning>,
+    /// The narrow copies whose log losses are joined with the supernet's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    narrow: Option<NarrowSection>,
     /// Log loss of each network.
     scores: Vec<f64>,
     seconds_per_network: f64,
@@ -111,31 +117,47 @@ fn rank(prepared: &Prepared, arguments: &RankArgs, interrupt: &Interrupt) -> Res
     let seed = prepared.config.file.seed;
     let mut scores = Scores::open(&prepared.run, &networks)?;
     let seconds_alone = scores.seconds_alone(seconds_alone);
+    let copies = Copies::of(&prepared.config, &prepared.device);
+    let narrow = copies
+        .map(|copies| train_copies(prepared, &mut scores, &copies, interrupt))
+        .transpose()?;
     let mut rows = Vec::new();
     for sampler in samplers {
         let name = format!("supernet-{}.bin", text(sampler));
         let supernet = train_supernet_with(prepared, sampler, &name, interrupt)?;
         for method in &methods {
             let scored = scores.measure(Some(sampler), method, interrupt, |network| {
-                score(prepared, &supernet, network, method)
+                Ok(score(prepared, &supernet, network, method))
             })?;
-            let row = Row::new(sampler, method, scored, &truth, seed);
-            info!(
-                sampler = text(sampler),
-                method = row.method(),
-                kendall_tau = row.kendall_tau.value,
-                "ranked"
-            );
-            rows.push(row);
+            let joined = narrow.as_ref().map(|(section, copies)| {
+                let method = ScoreSection {
+                    narrow: Some(section.clone()),
+                    ..method.clone()
+                };
+                (method, scored.joined(copies, section))
+            });
+            let all = std::iter::once((method.clone(), scored)).chain(joined);
+            for (method, scored) in all {
+                let row = Row::new(sampler, &method, scored, &truth, seed);
+                info!(
+                    sampler = text(sampler),
+                    method = row.method(),
+                    kendall_tau = row.kendall_tau.value,
+                    "ranked"
+                );
+                rows.push(row);
+            }
         }
     }
     let mut controls = controls(&networks, &truth, seed);
     if let Some(method) = methods.iter().find(|method| method.tune.is_some()) {
         let scored = short_trainings(prepared, &mut scores, method, interrupt)?;
-        controls.push(Control {
-            property: "trainings as short as the tuning",
-            kendall_tau: bootstrap(&beside(&scored.log_losses, &truth), kendall_tau, seed),
-        });
+        let property = "trainings as short as the tuning";
+        controls.push(Control::trained(property, &scored, &truth, seed));
+    }
+    if let Some((_, scored)) = &narrow {
+        let property = "trainings of narrow copies";
+        controls.push(Control::trained(property, scored, &truth, seed));
     }
     let ranking = Ranking {
         seconds_alone,
@@ -232,6 +254,7 @@ fn methods(prepared: &Prepared, asked: &[Method]) -> Vec<ScoreSection> {
     let section = |method| ScoreSection {
         head: head(method, &configured.head),
         tune: (method == Method::Tuned).then(|| configured.tune.clone().unwrap_or_default()),
+        narrow: None,
         ..configured.clone()
     };
     asked.into_iter().map(section).collect()
@@ -275,6 +298,7 @@ fn controls(networks: &[Network], truth: &[f64], seed: u64) -> Vec<Control> {
         Control {
             property,
             kendall_tau: bootstrap(&pairs, kendall_tau, seed),
+            seconds_per_network: None,
         }
     };
     vec![
@@ -295,8 +319,37 @@ fn short_trainings(
     scores.measure(None, method, interrupt, |network| {
         let initial = Supernet::stand_alone_for(network, &recipe.train, shape, seed)
             .on(prepared.device.clone());
-        score(prepared, &initial, network, method)
+        Ok(score(prepared, &initial, network, method))
     })
+}
+
+/// What narrow copies reach, trained from scratch.
+fn train_copies(
+    prepared: &Prepared,
+    scores: &mut Scores<'_>,
+    copies: &Copies<'_>,
+    interrupt: &Interrupt,
+) -> Result<(NarrowSection, Scored), Error> {
+    let section = copies.section();
+    let method = ScoreSection {
+        narrow: Some(section.clone()),
+        ..ScoreSection::default()
+    };
+    let log = prepared.data.log.as_ref();
+    let scored = scores.measure(None, &method, interrupt, |network| {
+        copies.log_loss(network, log, interrupt)
+    })?;
+    Ok((section.clone(), scored))
+}
+
+impl Control {
+    fn trained(property: &'static str, scored: &Scored, truth: &[f64], seed: u64) -> Self {
+        Self {
+            property,
+            kendall_tau: bootstrap(&beside(&scored.log_losses, truth), kendall_tau, seed),
+            seconds_per_network: Some(scored.seconds_per_network()),
+        }
+    }
 }
 
 /// Pairs of scores and truths.
@@ -317,6 +370,7 @@ impl Row {
             sampler,
             head: method.head.clone(),
             tune: method.tune.clone(),
+            narrow: method.narrow.clone(),
             seconds_per_network: scored.seconds_per_network(),
             kendall_tau: bootstrap(&pairs, kendall_tau, seed),
             spearman_rho: bootstrap(&pairs, spearman_rho, seed),
@@ -327,12 +381,14 @@ impl Row {
     }
 
     /// What it is called in reports.
-    fn method(&self) -> &'static str {
-        if self.tune.is_some() {
+    fn method(&self) -> String {
+        let shared = if self.tune.is_some() {
             "tuned"
         } else {
             head_name(&self.head)
-        }
+        };
+        let copies = self.narrow.as_ref().map_or("", |_| ", narrow");
+        format!("{shared}{copies}")
     }
 }
 
@@ -366,20 +422,20 @@ fn render(ranking: &Ranking, truth: &[f64]) -> String {
         "ms/network",
         "share of training",
     ];
+    let share = |seconds: f64| {
+        let share = |alone| format!("{:.2} %", 100.0 * seconds / alone);
+        ranking.seconds_alone.map_or_else(|| "–".to_owned(), share)
+    };
     let rows = ranking.rows.iter().map(|row| {
-        let share = ranking.seconds_alone.map_or_else(
-            || "–".to_owned(),
-            |s| format!("{:.2} %", 100.0 * row.seconds_per_network / s),
-        );
         vec![
             text(row.sampler).to_owned(),
-            row.method().to_owned(),
+            row.method(),
             row.kendall_tau.text(),
             row.spearman_rho.text(),
             format!("{:.4}", row.regret_at_1),
             format!("{:.4}", row.regret_at_5),
             format!("{:.1}", 1e3 * row.seconds_per_network),
-            share,
+            share(row.seconds_per_network),
         ]
     });
     let mut sorted = truth.to_vec();
@@ -388,7 +444,9 @@ fn render(ranking: &Ranking, truth: &[f64]) -> String {
     let [best, median, worst] = places.map(|place| log_loss(sorted[place]));
     let controls = ranking.controls.iter().map(|control| {
         let (property, tau) = (control.property, control.kendall_tau.text());
-        format!("\nwithout a supernet, by {property}: τ = {tau}")
+        let share = control.seconds_per_network.map(share);
+        let share = share.map_or_else(String::new, |share| format!(", {share} of a training"));
+        format!("\nwithout a supernet, by {property}: τ = {tau}{share}")
     });
     let controls: String = controls.collect();
     let agreement = ranking.agreement.map_or_else(String::new, |agreement| {

@@ -14,7 +14,9 @@ use crate::{
     error::Error,
     interrupt::Interrupt,
     pareto::{self, DesignRecord, FORMAT, FORMAT_VERSION, Origin, ParetoFile},
-    popularity, progress, table,
+    popularity, progress,
+    score::Copies,
+    table,
     verify::{Candidate, Training, Trainings},
 };
 
@@ -37,6 +39,7 @@ fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
         log,
         pricing: pricing(prepared),
         score: prepared.config.file.score.get_ref(),
+        copies: Copies::of(&prepared.config, &prepared.device),
         analogue: prepared
             .config
             .analogue()?
