@@ -3,7 +3,7 @@
 
 mod program;
 
-use program::Bench;
+use program::{Bench, SMALL_SPACE};
 use serde_json::Value;
 
 fn json(bench: &Bench, arguments: &[&str]) -> Value {
@@ -254,4 +254,47 @@ fn a_search_chooses_among_memory_systems() {
         "{error}"
     );
     assert!(error.contains("small_space.toml:"), "{error}");
+}
+
+#[test]
+fn a_search_may_choose_a_system_of_ones_own() {
+    let bench = Bench::new();
+    let recnmp = bench.succeed(&["systems", "recnmp"]);
+    let mine = recnmp.replacen("\"recnmp\"", "\"mine\"", 1);
+    let tables = mine
+        .replace("\n[tiers", "\n[memory-systems.tiers")
+        .replace("\n[[", "\n[[memory-systems.");
+    let space = |systems: &str| {
+        let menu = format!("{SMALL_SPACE}\nmemory-system = [{systems}]\n");
+        bench.write(
+            "small_space.toml",
+            &(menu + "\n[[memory-systems]]\n" + &tables),
+        );
+    };
+    let designs = |run: &str| -> Vec<Value> {
+        bench.succeed(&["search", "search.toml", "--run", run]);
+        let front: Value =
+            serde_json::from_str(&bench.read(&format!("{run}/pareto.json"))).unwrap();
+        front["designs"].as_array().unwrap().clone()
+    };
+    space("\"recnmp\"");
+    let built_in = designs("built-in");
+    space("\"mine\"");
+    let own = designs("own");
+    assert_eq!(own.len(), built_in.len());
+    for (own, built_in) in own.iter().zip(&built_in) {
+        assert_eq!(own["cost"], built_in["cost"]);
+    }
+    // A design tells its system, so that it is priced wherever it goes.
+    let design = &own[0];
+    bench.write("design.json", &design.to_string());
+    let priced = json(&bench, &["cost", "design.json"]);
+    assert_eq!(priced["summary"], design["cost"]);
+    bench.succeed(&["cost", "design.json", "--svg", "design.svg"]);
+    assert!(bench.read("design.svg").contains("mine"));
+    assert!(
+        bench
+            .succeed(&["search", "--resume", "own"])
+            .contains("log loss")
+    );
 }

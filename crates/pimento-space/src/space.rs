@@ -1,15 +1,15 @@
 //! A search space: every menu checked.
 
 use pimento_hardware::{
-    Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling, SystemChoice,
+    Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling, SystemChoice, UnknownSystem,
 };
+use toml::Spanned;
 
 use crate::{
     embedding_menus::EmbeddingMenus,
     network::{ATTENTION_HEADS, ActivationRange, SparseOperator, WeightScales},
     space_file::{
-        DenseOperatorKind, HardwareSection, PrecisionSection, SpaceError, SpaceFile, menu, number,
-        optional_menu,
+        DenseOperatorKind, PrecisionSection, SpaceError, SpaceFile, menu, number, optional_menu,
     },
 };
 
@@ -129,7 +129,7 @@ impl SearchSpace {
             network,
             embedding,
             precision,
-            hardware: HardwareMenus::check(&file.hardware)?,
+            hardware: HardwareMenus::check(&file)?,
             name: file.name,
         })
     }
@@ -290,7 +290,9 @@ impl PrecisionMenus {
 }
 
 impl HardwareMenus {
-    fn check(file: &HardwareSection) -> Result<Self, SpaceError> {
+    fn check(file: &SpaceFile) -> Result<Self, SpaceError> {
+        let memory_system = memory_systems(file)?;
+        let file = &file.hardware;
         let is_side = |n: u16| (8..=1024).contains(&n) && n.is_power_of_two();
         let is_count = |n: u16| (1..=1024).contains(&n);
         let (side, count) = ("a power of two from 8 to 1024", "1 to 1024");
@@ -318,9 +320,46 @@ impl HardwareMenus {
             pim_level: menu("pim-level", &file.pim_level, |_| true, "names")?,
             memory_channels: menu("memory-channels", &file.memory_channels, is_count, count)?,
             memory_cache_kb: optional_menu("memory-cache-kb", file.memory_cache_kb.as_ref())?,
-            memory_system: optional_menu("memory-system", file.memory_system.as_ref())?,
+            memory_system,
         })
     }
+}
+
+/// The choices of menu `memory-system`: built-in systems, those of the file, or none.
+fn memory_systems(file: &SpaceFile) -> Result<Vec<SystemChoice>, SpaceError> {
+    let error = |error: UnknownSystem, span| SpaceError::Toml {
+        message: error.to_string(),
+        span: Some(span),
+    };
+    let mut own: Vec<SystemChoice> = Vec::new();
+    for table in &file.memory_systems {
+        let choice = SystemChoice::own(&table.get_ref().to_string());
+        let choice = choice.map_err(|found| error(found, table.span()))?;
+        if own.iter().any(|known| known.name() == choice.name()) {
+            return Err(SpaceError::Repeated {
+                key: "memory-systems",
+                value: choice.name().to_owned(),
+                span: table.span(),
+            });
+        }
+        own.push(choice);
+    }
+    let Some(names) = &file.hardware.memory_system else {
+        return Ok(vec![SystemChoice::NONE]);
+    };
+    let choices = names.get_ref().iter().map(|name| {
+        let text = name.get_ref();
+        let found = own.iter().find(|choice| choice.name() == text);
+        let choice = found.map_or_else(|| SystemChoice::try_from(text.clone()), |&own| Ok(own));
+        choice.map_err(|found| error(found, name.span()))
+    });
+    let choices = choices.collect::<Result<Vec<_>, _>>()?;
+    menu(
+        "memory-system",
+        &Spanned::new(names.span(), choices),
+        |_| true,
+        "names",
+    )
 }
 
 fn fc_reuse(file: &SpaceFile, widths: &[usize]) -> Result<Vec<usize>, SpaceError> {

@@ -2,9 +2,7 @@
 
 use std::{fmt::Debug, ops::Range};
 
-use pimento_hardware::{
-    Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling, SystemChoice,
-};
+use pimento_hardware::{Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
@@ -84,6 +82,9 @@ pub(crate) struct SpaceFile {
     pub(crate) embedding: Option<EmbeddingSection>,
     pub(crate) precision: PrecisionSection,
     pub(crate) hardware: HardwareSection,
+    /// Memory systems that are not built in.
+    #[serde(default)]
+    pub(crate) memory_systems: Vec<Spanned<toml::Table>>,
 }
 
 /// Section `precision`.
@@ -130,7 +131,7 @@ pub(crate) struct HardwareSection {
     /// Absent: none.
     pub(crate) memory_cache_kb: Option<Menu<u16>>,
     /// Absent: none.
-    pub(crate) memory_system: Option<Menu<SystemChoice>>,
+    pub(crate) memory_system: Option<Menu<Spanned<String>>>,
 }
 
 /// Why a text is not a search space.

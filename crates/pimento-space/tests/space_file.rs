@@ -1,7 +1,12 @@
 //! What can be wrong with a space file.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
+
+use pimento_hardware::MemorySystem;
 use pimento_space::SearchSpace;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 fn check(from: &str, to: &str, message: &str) {
     let good = include_str!("../../../search_spaces/quickstart.toml");
@@ -128,6 +133,45 @@ fn memory_systems_are_chosen_where_there_is_a_menu() {
     ] {
         let error = with(menu).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn memory_systems_of_ones_own_are_chosen_by_their_names() {
+    let good = include_str!("../../../search_spaces/quickstart.toml");
+    let recnmp = MemorySystem::preset_text("recnmp").unwrap();
+    let tables = |text: &str| {
+        let tables = format!("[[memory-systems]]\n{text}");
+        tables
+            .replace("\n[tiers", "\n[memory-systems.tiers")
+            .replace("\n[[", "\n[[memory-systems.")
+    };
+    let mine = tables(&recnmp.replacen("\"recnmp\"", "\"mine\"", 1));
+    let with = |menu: &str, tables: &str| {
+        SearchSpace::parse(&format!("{good}\nmemory-system = {menu}\n{tables}"))
+    };
+    let space = with(r#"["none", "mine", "recnmp"]"#, &mine).unwrap();
+    let plain = SearchSpace::parse(good).unwrap();
+    assert_eq!(
+        space.size().hardware * 48_u32,
+        plain.size().hardware * 50_u32
+    );
+    let chosen: BTreeSet<&str> = (0..200)
+        .map(|seed| {
+            let genotype = space.sample(&mut ChaCha8Rng::seed_from_u64(seed));
+            genotype.hardware.memory.system.name()
+        })
+        .collect();
+    assert_eq!(Vec::from_iter(chosen), ["mine", "none", "recnmp"]);
+    for (tables, message) in [
+        (mine.clone() + &mine, "`memory-systems` lists `mine` twice"),
+        (tables(recnmp), "called `recnmp`, which is built in"),
+        (mine.replace("channels", "chanels"), "chanels"),
+        (String::new(), "unknown memory system `mine`"),
+    ] {
+        let error = with(r#"["mine"]"#, &tables).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+        assert!(error.span().is_some());
     }
 }
 

@@ -90,7 +90,7 @@ fn hardware(design: &PricedDesign) -> String {
 
 fn memory(memory: &MemoryDesign) -> String {
     if !memory.system.is_none() {
-        return <&str>::from(memory.system).to_owned();
+        return memory.system.name().to_owned();
     }
     let in_toml = |value: serde_json::Result<serde_json::Value>| {
         let value = value.unwrap_or_default();
