@@ -1,7 +1,9 @@
 //! A search space: every menu checked.
 
+use std::ops::Range;
+
 use pimento_hardware::{
-    Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling, SystemChoice, UnknownSystem,
+    Dynamic, MemoryStandard, Packing, PimLevel, Readout, Scheduling, SystemChoice,
 };
 use toml::Spanned;
 
@@ -129,7 +131,7 @@ impl SearchSpace {
             network,
             embedding,
             precision,
-            hardware: HardwareMenus::check(&file)?,
+            hardware: HardwareMenus::check(&file, text)?,
             name: file.name,
         })
     }
@@ -290,8 +292,8 @@ impl PrecisionMenus {
 }
 
 impl HardwareMenus {
-    fn check(file: &SpaceFile) -> Result<Self, SpaceError> {
-        let memory_system = memory_systems(file)?;
+    fn check(file: &SpaceFile, text: &str) -> Result<Self, SpaceError> {
+        let memory_system = memory_systems(file, text)?;
         let file = &file.hardware;
         let is_side = |n: u16| (8..=1024).contains(&n) && n.is_power_of_two();
         let is_count = |n: u16| (1..=1024).contains(&n);
@@ -326,15 +328,19 @@ impl HardwareMenus {
 }
 
 /// The choices of menu `memory-system`: built-in systems, those of the file, or none.
-fn memory_systems(file: &SpaceFile) -> Result<Vec<SystemChoice>, SpaceError> {
-    let error = |error: UnknownSystem, span| SpaceError::Toml {
-        message: error.to_string(),
+fn memory_systems(file: &SpaceFile, text: &str) -> Result<Vec<SystemChoice>, SpaceError> {
+    let error = |message: String, span| SpaceError::Toml {
+        message,
         span: Some(span),
     };
     let mut own: Vec<SystemChoice> = Vec::new();
     for table in &file.memory_systems {
         let choice = SystemChoice::own(&table.get_ref().to_string());
-        let choice = choice.map_err(|found| error(found, table.span()))?;
+        let choice = choice.map_err(|found| {
+            let message = found.to_string();
+            let span = named_after(text, table.span(), &message);
+            error(message, span)
+        })?;
         if own.iter().any(|known| known.name() == choice.name()) {
             return Err(SpaceError::Repeated {
                 key: "memory-systems",
@@ -351,7 +357,15 @@ fn memory_systems(file: &SpaceFile) -> Result<Vec<SystemChoice>, SpaceError> {
         let text = name.get_ref();
         let found = own.iter().find(|choice| choice.name() == text);
         let choice = found.map_or_else(|| SystemChoice::try_from(text.clone()), |&own| Ok(own));
-        choice.map_err(|found| error(found, name.span()))
+        choice.map_err(|found| {
+            let own: Vec<_> = own.iter().map(|own| own.name()).collect();
+            let own = if own.is_empty() {
+                String::new()
+            } else {
+                format!(", or of this file: {}", own.join(", "))
+            };
+            error(format!("{found}{own}"), name.span())
+        })
     });
     let choices = choices.collect::<Result<Vec<_>, _>>()?;
     menu(
@@ -360,6 +374,19 @@ fn memory_systems(file: &SpaceFile) -> Result<Vec<SystemChoice>, SpaceError> {
         |_| true,
         "names",
     )
+}
+
+/// Where a text after a header has the word that a message names first, `key` or `table.key`: at the start
+/// of a line if it is there; the header if it is nowhere.
+fn named_after(text: &str, header: Range<usize>, message: &str) -> Range<usize> {
+    let path = message.split('`').nth(1).unwrap_or_default();
+    let word = path.rsplit('.').next().unwrap_or(path);
+    let rest = &text[header.end..];
+    let as_key = rest.find(&format!("\n{word} =")).map(|at| at + 1);
+    match as_key.or_else(|| rest.find(word)) {
+        Some(at) if !word.is_empty() => header.end + at..header.end + at + word.len(),
+        _ => header,
+    }
 }
 
 fn fc_reuse(file: &SpaceFile, widths: &[usize]) -> Result<Vec<usize>, SpaceError> {

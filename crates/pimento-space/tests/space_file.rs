@@ -173,6 +173,12 @@ fn memory_systems_of_ones_own_are_chosen_by_their_names() {
         assert!(error.to_string().contains(message), "{error}");
         assert!(error.span().is_some());
     }
+    let error = with(r#"["min"]"#, &mine).unwrap_err().to_string();
+    assert!(error.ends_with(", or of this file: mine"), "{error}");
+    let wrong = mine.replace("channels = 4", "channels = 0");
+    let error = with(r#"["mine"]"#, &wrong).unwrap_err();
+    let text = format!("{good}\nmemory-system = [\"mine\"]\n{wrong}");
+    assert!(text[error.span().unwrap().start..].starts_with("channels = 0"));
 }
 
 #[test]

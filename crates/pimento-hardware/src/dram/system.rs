@@ -1,6 +1,7 @@
 //! Memory systems that gather embedding rows, as published: mechanisms put together in TOML.
 
 mod banks;
+mod charges;
 mod check;
 mod choice;
 mod placement;
