@@ -140,6 +140,8 @@ impl PimCostModel {
 
     /// The work of a gather: the memory's, and what the host combines on the lanes of a tile. Ranks
     /// take more than standby meanwhile.
+    // Among the operators of the chip this one would take registers that they need.
+    #[inline(never)]
     fn gather(
         &self,
         tables: &[EmbeddingTable],

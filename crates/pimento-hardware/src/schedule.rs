@@ -43,6 +43,19 @@ pub(crate) struct Run {
     pub(crate) longest_hops: f64,
 }
 
+impl Run {
+    /// Not yet.
+    const NEVER: Self = Self {
+        start_ns: 0.0,
+        first_ns: 0.0,
+        end_ns: 0.0,
+        after: None,
+        node: Node::FIRST,
+        hops: 0.0,
+        longest_hops: 0.0,
+    };
+}
+
 /// When the inputs of an operator are there, and how far they come.
 #[derive(Debug, Clone, Copy, Default)]
 struct Arrival {
@@ -66,10 +79,23 @@ impl Schedule {
         mesh: &Mesh,
         (scheduling, hop_ns): (Scheduling, f64),
     ) -> Self {
+        match scheduling {
+            Scheduling::Vectors => Self::of::<true>(workload, works, placement, mesh, hop_ns),
+            Scheduling::Operators => Self::of::<false>(workload, works, placement, mesh, hop_ns),
+        }
+    }
+
+    /// The same, by vectors or by whole operators.
+    fn of<const BY_VECTORS: bool>(
+        workload: &Workload,
+        works: &mut [OpWork],
+        placement: &Placement,
+        mesh: &Mesh,
+        hop_ns: f64,
+    ) -> Self {
         let ops = workload.ops();
-        let by_vectors = scheduling == Scheduling::Vectors;
         let mut schedule = Self {
-            runs: Vec::with_capacity(ops.len()),
+            runs: vec![Run::NEVER; ops.len()],
             ..Self::default()
         };
         let mut free = vec![(0.0_f64, 0); placement.shared as usize];
@@ -77,11 +103,11 @@ impl Schedule {
         let mut lanes_busy = vec![0.0_f64; mesh.tiles(placement.crossbars) as usize];
         for (index, ((op, work), site)) in ops.iter().zip(works).zip(&placement.sites).enumerate() {
             let inputs = workload.inputs_of(op);
-            let node = schedule.node(op, inputs, site, mesh);
+            let (node, further_tiles) = schedule.place(op, inputs, site, mesh);
             // An operand is written whole before anything is read.
-            let takes_vectors = by_vectors && op.stream.is_some() && !work.writes_cells();
-            let arrival = schedule.arrival(workload, op, node, takes_vectors);
-            let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site));
+            let takes_vectors = BY_VECTORS && op.stream.is_some() && !work.writes_cells();
+            let arrival = schedule.arrival(ops, (op, inputs), node, takes_vectors);
+            let (longest, hops) = arrival.way(inputs.len(), further_tiles);
             work.stages.transfer_ns += longest * hop_ns;
             let mut run = Run {
                 node,
@@ -108,7 +134,7 @@ impl Schedule {
                 schedule.interval_ns = later(schedule.interval_ns, busy[shared]);
             }
             run.end_ns = run.start_ns + work.stages.latency_ns();
-            if by_vectors {
+            if BY_VECTORS {
                 let first_vector_ns = if takes_vectors {
                     first_vector_ns(op, work)
                 } else {
@@ -121,7 +147,7 @@ impl Schedule {
                 free[shared] = (run.end_ns, index);
             }
             schedule.latency_ns = later(schedule.latency_ns, run.end_ns);
-            schedule.runs.push(run);
+            schedule.runs[index] = run;
         }
         schedule
     }
@@ -144,23 +170,30 @@ impl Schedule {
         path
     }
 
-    fn node(&self, op: &Op, inputs: &[u16], site: &Site, mesh: &Mesh) -> Node {
+    /// Where an operator is, and the tiles that it takes after its first one.
+    fn place(&self, op: &Op, inputs: &[u16], site: &Site, mesh: &Mesh) -> (Node, u32) {
         if site.crossbars > 0 {
-            return mesh.node(site.first_crossbar);
+            return mesh.place(site);
         }
         if let OpKind::EmbeddingGather { .. } = op.kind {
-            return Node::MEMORY;
+            return (Node::MEMORY, 0);
         }
-        match inputs.first().map(|&input| &self.runs[usize::from(input)]) {
+        let node = match inputs.first().map(|&input| &self.runs[usize::from(input)]) {
             Some(made) if !made.node.is_memory() => made.node,
             _ => Node::FIRST,
-        }
+        };
+        (node, 0)
     }
 
-    fn arrival(&self, workload: &Workload, op: &Op, node: Node, takes_vectors: bool) -> Arrival {
-        let ops = workload.ops();
+    fn arrival(
+        &self,
+        ops: &[Op],
+        (op, inputs): (&Op, &[u16]),
+        node: Node,
+        takes_vectors: bool,
+    ) -> Arrival {
         let mut arrival = Arrival::default();
-        for &input in workload.inputs_of(op) {
+        for &input in inputs {
             let input = usize::from(input);
             let made = &self.runs[input];
             let hops = node.hops_from(made.node);

@@ -123,6 +123,9 @@ impl Demand {
             let row_bits = f64::from(table.width) * bits;
             let row = Reads::of_row(row_bits, burst_bits);
             self.bytes += table.rows as f64 * row_bits / 8.0;
+            if memory.cache_kb == 0 {
+                return self.all.add_rows(&row, count);
+            }
             return self.take(flow(0, row.times(count)), memory);
         }
         let parts = table.storage.parts(table.rows, u64::from(table.width));
@@ -182,16 +185,21 @@ impl Reads {
     }
 
     fn add(&mut self, reads: &Self, count: f64) {
-        self.rows += count * reads.rows;
-        self.bursts += count * reads.bursts;
-        self.bits += count * reads.bits;
-        self.packed_bits += count * reads.packed_bits;
+        self.add_rows(reads, count);
         let (units, other) = (&mut self.units, &reads.units);
         units.vectors += count * other.vectors;
         units.values += count * other.values;
         units.macs += count * other.macs;
         units.operand_bits += count * other.operand_bits;
         units.widest = units.widest.max(other.widest);
+    }
+
+    /// The same of rows that units do not combine.
+    fn add_rows(&mut self, reads: &Self, count: f64) {
+        self.rows += count * reads.rows;
+        self.bursts += count * reads.bursts;
+        self.bits += count * reads.bits;
+        self.packed_bits += count * reads.packed_bits;
     }
 }
 

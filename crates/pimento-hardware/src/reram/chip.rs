@@ -9,6 +9,7 @@ use crate::{
     reram::{
         adc::{AdcCost, lossless_adc_bits},
         converters::Converters,
+        digital::Lanes,
         mapping::Layout,
         matrix::Matrix,
         placement::Placement,
@@ -154,7 +155,7 @@ impl<'a> Chip<'a> {
         ledger: &mut impl Ledger,
         work: &mut OpWork,
     ) {
-        match *kind {
+        let lanes = match *kind {
             OpKind::StaticMvm {
                 rows,
                 cols,
@@ -172,7 +173,7 @@ impl<'a> Chip<'a> {
                     copies: copies.of(op, vectors),
                     is_diagonal: false,
                 };
-                self.matrix(&matrix, ledger, work);
+                return self.matrix(&matrix, ledger, work);
             }
             OpKind::DynamicProduct {
                 operand,
@@ -189,7 +190,7 @@ impl<'a> Chip<'a> {
                     copies: 1,
                     is_diagonal: false,
                 };
-                self.written_matrix(&matrix, ledger, work);
+                return self.written_matrix(&matrix, ledger, work);
             }
             OpKind::Elementwise {
                 function: ElementwiseFunction::Multiply,
@@ -200,13 +201,29 @@ impl<'a> Chip<'a> {
                     Some(matrix) => self.written_matrix(&matrix, ledger, work),
                     None => work.violation = self.missing_bits(),
                 }
+                return;
             }
-            ref kind => {
-                let cycles = self.digital(kind, ledger, work);
-                work.stages.working_ns = self.lanes_ns(Stage::Working, cycles, ledger);
-                work.interval_ns = work.stages.working_ns;
-            }
-        }
+            OpKind::DynamicProduct {
+                macs,
+                outputs,
+                operand,
+                activation_bits,
+            } => Lanes::product(macs as f64, operand, f64::from(outputs), activation_bits),
+            OpKind::Elementwise {
+                function,
+                elements,
+                activation_bits,
+            } => Lanes::elementwise(function, elements, activation_bits),
+            OpKind::Normalisation {
+                vectors,
+                width,
+                activation_bits,
+            } => Lanes::normalisation(vectors, width, activation_bits),
+            OpKind::EmbeddingGather { .. } => return,
+        };
+        work.input_bits = lanes.input_bits();
+        work.stages.working_ns = self.lanes(&lanes, Stage::Working, ledger);
+        work.interval_ns = work.stages.working_ns;
     }
 
     /// Values to and from the buffer of a tile, over its bus.

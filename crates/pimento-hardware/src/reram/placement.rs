@@ -197,15 +197,11 @@ impl Mesh {
         self.crossbars_per_tile.floor(crossbar)
     }
 
-    /// The place of a crossbar's tile.
-    pub(crate) fn node(&self, crossbar: u32) -> Node {
-        self.node_of_tile(self.tile(crossbar))
-    }
-
-    /// Tiles that a matrix takes after its first one.
-    pub(crate) fn further_tiles(&self, site: &Site) -> u32 {
-        let last_crossbar = site.first_crossbar + site.crossbars.max(1) - 1;
-        self.tile(last_crossbar) - self.tile(site.first_crossbar)
+    /// The place of the first tile of a matrix, and how many it takes after that.
+    pub(crate) fn place(&self, site: &Site) -> (Node, u32) {
+        let first = self.tile(site.first_crossbar);
+        let last = self.tile(site.first_crossbar + site.crossbars - 1);
+        (self.node_of_tile(first), last - first)
     }
 
     /// The place of a tile.
@@ -306,11 +302,12 @@ mod tests {
         let preset = ReramPreset::isaac();
         let mesh = Mesh::new(&preset, &preset.sizes());
         assert_eq!((mesh.width, mesh.tile(96)), (7, 1));
-        let hops = |from: u32, to: u32| mesh.node(96 * to).hops_from(mesh.node(96 * from));
+        let node = |tile| mesh.node_of_tile(tile);
+        let hops = |from, to| node(to).hops_from(node(from));
         assert_eq!((hops(0, 0), hops(0, 3), hops(3, 4)), (0, 1, 2));
         for router in 0..60 {
             assert_eq!(hops(4 * router, 4 * router + 4), 2);
         }
-        assert_eq!(mesh.node(0).hops_from(Node::MEMORY), 1);
+        assert_eq!(node(0).hops_from(Node::MEMORY), 1);
     }
 }
