@@ -7,6 +7,10 @@ use std::{hint::black_box, time::Instant};
 
 use pimento_hardware::{Gathers, MemorySystem, RankingModel};
 
+/// As the application has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CALLS: usize = 2000;
 const ROUNDS: usize = 11;
 

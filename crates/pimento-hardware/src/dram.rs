@@ -21,7 +21,7 @@ pub use access_bins::{AccessBins, AccessBinsError};
 pub use cache::CachePolicy;
 pub use channel::{Bound, ChannelReads, ChannelTime};
 pub use counts::{Accesses, Controller, StreamReads, TableReads};
-pub use locality::Locality;
+pub use locality::{Concentration, Locality};
 pub use merging::{
     BankGroup, BankLoad, BankMemory, MergePlan, MergedTable, Pipeline, Placement, PlacementRule,
 };

@@ -3,6 +3,7 @@
 //! [`PimCostModel`] prices a workload on [`Hardware`]; formulas and sources stand in
 //! `docs/cost-model.md`.
 
+mod arithmetic;
 mod cluster;
 mod component;
 mod cost;
@@ -16,7 +17,6 @@ mod model;
 mod preset;
 mod priced;
 mod queue;
-mod quotient;
 mod recommender;
 mod reram;
 mod schedule;
@@ -30,11 +30,12 @@ pub use design::{
 };
 pub use dram::{
     AccessBins, AccessBinsError, AccessTrace, Accesses, BankGroup, BankLoad, BankMemory, Bound,
-    Burst, CachePolicy, ChannelReads, ChannelTime, Controller, DramEnergies, DramStandard, Gathers,
-    Law, Locality, Lookup, Mapping, MappingError, MemorySystem, MergePlan, MergedTable, Pipeline,
-    Placement, PlacementRule, Popularity, RankingModel, Scheduler, StreamReads, SystemChoice,
-    SystemCost, SystemSummary, TableReads, TierCost, TierTime, TraceCheck, TraceEnergy, TraceError,
-    TraceMode, TracePlacement, TraceReport, TraceTable, UnknownSystem, parse_trace,
+    Burst, CachePolicy, ChannelReads, ChannelTime, Concentration, Controller, DramEnergies,
+    DramStandard, Gathers, Law, Locality, Lookup, Mapping, MappingError, MemorySystem, MergePlan,
+    MergedTable, Pipeline, Placement, PlacementRule, Popularity, RankingModel, Scheduler,
+    StreamReads, SystemChoice, SystemCost, SystemSummary, TableReads, TierCost, TierTime,
+    TraceCheck, TraceEnergy, TraceError, TraceMode, TracePlacement, TraceReport, TraceTable,
+    UnknownSystem, parse_trace,
 };
 pub use explanation::{Busiest, Explanation, OpInterval, Resource, Violation};
 pub use floorplan::Floorplan;

@@ -6,6 +6,7 @@
 //! for all of it.
 
 use crate::{
+    arithmetic::larger,
     design::Scheduling,
     reram::{Mesh, Node, OpWork, Placement, Site},
     workload::{Op, OpKind, Workload},
@@ -118,11 +119,11 @@ impl Schedule {
                 end_ns: 0.0,
                 after: None,
             };
-            schedule.interval_ns = later(schedule.interval_ns, work.interval_ns);
+            schedule.interval_ns = larger(schedule.interval_ns, work.interval_ns);
             if site.crossbars == 0 && !node.is_memory() {
                 let lanes = &mut lanes_busy[node.tile as usize];
                 *lanes += work.interval_ns;
-                schedule.interval_ns = later(schedule.interval_ns, *lanes);
+                schedule.interval_ns = larger(schedule.interval_ns, *lanes);
             }
             let shared = site.shared.map(|shared| shared as usize);
             if let Some(shared) = shared {
@@ -131,7 +132,7 @@ impl Schedule {
                     (run.start_ns, run.after) = (free_ns, Some(last));
                 }
                 busy[shared] += work.interval_ns;
-                schedule.interval_ns = later(schedule.interval_ns, busy[shared]);
+                schedule.interval_ns = larger(schedule.interval_ns, busy[shared]);
             }
             run.end_ns = run.start_ns + work.stages.latency_ns();
             if BY_VECTORS {
@@ -141,12 +142,12 @@ impl Schedule {
                     work.stages.latency_ns()
                 };
                 run.first_ns = run.start_ns + first_vector_ns;
-                run.end_ns = later(run.end_ns, arrival.last_vector_ns + first_vector_ns);
+                run.end_ns = larger(run.end_ns, arrival.last_vector_ns + first_vector_ns);
             }
             if let Some(shared) = shared {
                 free[shared] = (run.end_ns, index);
             }
-            schedule.latency_ns = later(schedule.latency_ns, run.end_ns);
+            schedule.latency_ns = larger(schedule.latency_ns, run.end_ns);
             schedule.runs[index] = run;
         }
         schedule
@@ -202,9 +203,9 @@ impl Schedule {
             let mut ready_ns = made.end_ns;
             if takes_vectors && ops[input].stream == op.stream {
                 ready_ns = made.first_ns;
-                arrival.last_vector_ns = later(arrival.last_vector_ns, made.end_ns);
+                arrival.last_vector_ns = larger(arrival.last_vector_ns, made.end_ns);
             }
-            arrival.start_ns = later(arrival.start_ns, ready_ns);
+            arrival.start_ns = larger(arrival.start_ns, ready_ns);
         }
         arrival
     }
@@ -219,11 +220,6 @@ impl Arrival {
         let mean = f64::from(self.hops) / inputs as f64 + f64::from(further);
         (f64::from(self.farthest + further), mean)
     }
-}
-
-/// The later of two times. No time is NaN, which `f64::max` would look for.
-fn later(one_ns: f64, other_ns: f64) -> f64 {
-    if other_ns > one_ns { other_ns } else { one_ns }
 }
 
 /// Time until an operator that works without waiting has given its first vector.

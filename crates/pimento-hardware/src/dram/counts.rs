@@ -2,11 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::dram::{
-    cache::CachePolicy,
-    channel::ChannelReads,
-    locality::{Imbalance, Locality},
-    standard::DramStandard,
+use crate::{
+    arithmetic::{larger, smaller},
+    dram::{
+        channel::ChannelReads,
+        locality::{Concentration, Imbalance, Locality, Place},
+        standard::DramStandard,
+    },
 };
 
 /// How a memory controller looks ahead.
@@ -62,41 +64,35 @@ pub enum Accesses {
     /// The share that a cache has missed: taken as evenly spread, and as of different rows but for
     /// those that would wait for one another without the cache.
     Missed(f64),
-    /// Those to rows that are asked for at least once in so many accesses, e to this power.
+    /// Those to the hottest rows, which take this share of all.
     Hot(f64),
     /// Those to all other rows.
-    Cold(f64),
+    Cold(Concentration),
 }
 
 impl TableReads<'_> {
-    /// Different rows among `draws` accesses that follow one another, per access.
-    fn distinct(&self, draws: f64) -> f64 {
+    /// Different rows per access among `together` accesses that follow one another, and how the accesses
+    /// concentrate, if those to the same row among them are one where they are merged.
+    fn rows(&self, together: f64, merging: bool) -> (f64, Concentration) {
+        let draws = smaller(together, self.lookups);
+        let of_table = |share: f64| {
+            let place = Place::of_count(draws);
+            let merged = match merging {
+                false => Place::FIRST,
+                true if draws == together => place,
+                true => Place::of_count(together),
+            };
+            let concentration = self.locality.concentration(merged);
+            (self.locality.distinct(place), concentration.within(share))
+        };
         match self.accesses {
-            Accesses::All | Accesses::Hot(_) => self.locality.distinct(draws),
-            Accesses::Missed(share) => (self.locality.distinct(draws / share) / share).min(1.0),
-            Accesses::Cold(_) => 1.0,
-        }
-    }
-
-    /// Probability that two of the accesses are of the same row, and share of the hottest row, if
-    /// accesses to the same row among `merged` are one.
-    fn concentration(&self, merged: f64) -> (f64, f64) {
-        match self.accesses {
-            Accesses::All => self.locality.concentration(merged),
-            Accesses::Missed(_) => (0.0, 0.0),
-            Accesses::Hot(log_time) => {
-                let hot = self.locality.hits(CachePolicy::Static, log_time).max(1e-9);
-                let (collision, hottest) = self.locality.concentration(merged);
-                ((collision / hot.powi(2)).min(1.0), (hottest / hot).min(1.0))
+            Accesses::All => of_table(1.0),
+            Accesses::Missed(share) => {
+                let distinct = self.locality.distinct(Place::of_count(draws / share));
+                (smaller(distinct / share, 1.0), Concentration::default())
             }
-            Accesses::Cold(log_time) => {
-                let (share, collision, hottest) = self.locality.cold(log_time);
-                let share = share.max(1e-9);
-                (
-                    (collision / share.powi(2)).min(1.0),
-                    (hottest / share).min(1.0),
-                )
-            }
+            Accesses::Hot(share) => of_table(share),
+            Accesses::Cold(concentration) => (1.0, concentration),
         }
     }
 }
@@ -124,18 +120,17 @@ impl StreamReads {
         let waiting = channels * controller.waiting(standard);
         let (mut activations, mut reads) = (0.0, 0.0);
         let mut spread = Vec::with_capacity(tables.len());
+        let each = 1.0 / tables.len() as f64;
         for table in tables {
             let bursts = standard.bursts(table.row_bytes);
             // The window holds one table's run, or runs of several.
             let vectors = waiting / bursts;
-            let together = vectors.min(table.run).max(vectors / tables.len() as f64);
-            let distinct = table.distinct(together.min(table.lookups));
+            let together = larger(smaller(vectors, table.run), vectors * each);
+            let (distinct, concentration) = table.rows(together, merging);
             let kept = if merging { distinct } else { 1.0 };
-            let merged = if merging { together } else { 1.0 };
-            let (collision, hottest) = table.concentration(merged);
             activations += table.lookups * distinct;
             reads += table.lookups * kept * bursts;
-            spread.push((table.lookups * kept, collision, hottest));
+            spread.push((table.lookups * kept, concentration));
         }
         Self {
             activations,

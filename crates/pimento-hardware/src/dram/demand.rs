@@ -6,9 +6,9 @@
 //! units, all rows cross the channel and the host combines them.
 
 use crate::{
+    arithmetic::ceil,
     design::{MemoryDesign, PimLevel},
     dram::{standard::DramStandard, stored_law::StoredLaw},
-    quotient::ceil,
     workload::{EmbeddingTable, TableStorage},
 };
 

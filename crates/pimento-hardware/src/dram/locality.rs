@@ -1,13 +1,21 @@
 //! What a closed form needs of a table's popularity, tabulated once.
 
-use crate::dram::{
-    cache::CachePolicy,
-    popularity::{Bin, Popularity},
+use std::iter::Sum;
+
+use crate::{
+    arithmetic::{larger, nearest, smaller},
+    dram::{
+        cache::CachePolicy,
+        popularity::{Bin, Popularity},
+    },
 };
 
 /// Points of a curve, and their distance in natural logarithms: from 1 to 10^12.
 const POINTS: usize = 72;
 pub(crate) const STEP: f64 = 0.4;
+/// The last point, and one in the middle.
+const MOST: f64 = (POINTS - 1) as f64 * STEP;
+pub(crate) const MIDDLE: f64 = 0.5 * MOST;
 
 /// A function of a positive number, straight between points of its logarithm, constant outside.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,11 +26,22 @@ impl Curve {
         Self(std::array::from_fn(|point| of((point as f64 * STEP).exp())))
     }
 
+    fn at(&self, place: Place) -> f64 {
+        let (low, high) = (self.0[place.point], self.0[place.point + 1]);
+        low + place.share * (high - low)
+    }
+
     fn at_log(&self, log: f64) -> f64 {
-        let place = (log / STEP).clamp(0.0, (POINTS - 1) as f64);
-        let point = (place as usize).min(POINTS - 2);
-        let share = place - point as f64;
-        self.0[point] + share * (self.0[point + 1] - self.0[point])
+        self.at(Place::at_log(log))
+    }
+
+    fn slanted_at_log(&self, log: f64) -> Slanted {
+        let place = Place::at_log(log);
+        let rise = self.0[place.point + 1] - self.0[place.point];
+        Slanted {
+            value: self.at(place),
+            slope: rise * (1.0 / STEP),
+        }
     }
 
     /// The same, but in proportion to numbers below 1.
@@ -32,15 +51,91 @@ impl Curve {
         }
         self.at_log(log)
     }
+}
 
-    fn at(&self, number: f64) -> f64 {
-        self.at_log(log_of_count(number))
+/// A place on curves: a share of the way from one of the points to the next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    point: usize,
+    share: f64,
+}
+
+impl Place {
+    /// Where curves begin.
+    pub(crate) const FIRST: Self = Self {
+        point: 0,
+        share: 0.0,
+    };
+
+    /// A number by its logarithm; the nearer end outside of the range.
+    fn at_log(log: f64) -> Self {
+        let way = log * (1.0 / STEP);
+        // Halfway between two points either of them will do.
+        let (point, before) = nearest(bounded(way - 0.5, (POINTS - 2) as f64));
+        Self {
+            point: point as usize,
+            share: bounded(way - before, 1.0),
+        }
+    }
+
+    /// A number of accesses, at least one.
+    pub(crate) fn of_count(number: f64) -> Self {
+        if number > 1.0 {
+            Self::at_log(number.ln())
+        } else {
+            Self::FIRST
+        }
     }
 }
 
-/// Logarithm of a number of accesses, at least one.
-fn log_of_count(number: f64) -> f64 {
-    if number > 1.0 { number.ln() } else { 0.0 }
+/// `number`, or the nearer end of 0 to `most`.
+fn bounded(number: f64, most: f64) -> f64 {
+    smaller(larger(number, 0.0), most)
+}
+
+/// A function of a logarithm at some place, and its slope there.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Slanted {
+    pub(crate) value: f64,
+    pub(crate) slope: f64,
+}
+
+impl Slanted {
+    pub(crate) fn times(self, factor: f64) -> Self {
+        Self {
+            value: factor * self.value,
+            slope: factor * self.slope,
+        }
+    }
+}
+
+impl Sum for Slanted {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            value: sum.value + one.value,
+            slope: sum.slope + one.slope,
+        })
+    }
+}
+
+/// How accesses concentrate on rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Concentration {
+    /// Probability that two accesses are of the same row.
+    pub(crate) collision: f64,
+    /// Share of the hottest row.
+    pub(crate) hottest: f64,
+}
+
+impl Concentration {
+    /// That of a share of the accesses, which has all the rows that these concentrate on.
+    pub(crate) fn within(self, share: f64) -> Self {
+        let inverse = 1.0 / larger(share, 1e-9);
+        Self {
+            collision: smaller(self.collision * (inverse * inverse), 1.0),
+            hottest: smaller(self.hottest * inverse, 1.0),
+        }
+    }
 }
 
 /// The locality of a table's accesses, summarised for the closed form.
@@ -131,75 +226,96 @@ impl Locality {
         self.rows
     }
 
-    /// Different rows among `draws` accesses, per access.
-    pub(crate) fn distinct(&self, draws: f64) -> f64 {
+    /// Different rows among so many accesses, per access.
+    pub(crate) fn distinct(&self, draws: Place) -> f64 {
         self.distinct.at(draws)
     }
 
-    /// Probability that two reads are of the same row, and share of the hottest row, in a stream where
-    /// accesses to one row among `merged` are one read; 1 merges none.
-    pub(crate) fn concentration(&self, merged: f64) -> (f64, f64) {
-        let log = log_of_count(merged);
-        (self.collision.at_log(log), self.hottest.at_log(log))
+    /// The reads of a stream where accesses to one row among `merged` are one read; 1 merges none.
+    pub(crate) fn concentration(&self, merged: Place) -> Concentration {
+        Concentration {
+            collision: self.collision.at(merged),
+            hottest: self.hottest.at(merged),
+        }
     }
 
-    /// Share of accesses to cold rows, collision probability and hottest row among all accesses, where
-    /// rows are hot that are asked for at least once in e^`log_time` accesses.
-    pub(crate) fn cold(&self, log_time: f64) -> (f64, f64, f64) {
-        let hot = self.hits(CachePolicy::Static, log_time);
-        let collision = self.cold.collision.at_log(log_time);
-        (1.0 - hot, collision, self.cold.hottest.at_log(log_time))
+    /// Share of accesses to cold rows, and those accesses, where rows are hot that are asked for at
+    /// least once in e^`log_time` accesses.
+    pub(crate) fn cold(&self, log_time: f64) -> (f64, Concentration) {
+        let place = Place::at_log(log_time);
+        let hot = self.caches[CachePolicy::Static as usize].hits.at(place);
+        let share = 1.0 - smaller(hot, 1.0);
+        let of_all = Concentration {
+            collision: self.cold.collision.at(place),
+            hottest: self.cold.hottest.at(place),
+        };
+        (share, of_all.within(share))
     }
 
     /// Share of the accesses that a cache with this characteristic time serves.
-    pub(crate) fn hits(&self, policy: CachePolicy, log_time: f64) -> f64 {
-        self.caches[policy as usize].hits.at_log(log_time).min(1.0)
+    pub(crate) fn hits(&self, policy: CachePolicy, log_time: f64) -> Slanted {
+        let hits = self.caches[policy as usize].hits.slanted_at_log(log_time);
+        Slanted {
+            value: smaller(hits.value, 1.0),
+            ..hits
+        }
     }
 
     /// Rows in such a cache.
-    pub(crate) fn residents(&self, policy: CachePolicy, log_time: f64) -> f64 {
-        self.caches[policy as usize].rows.at_log(log_time)
+    pub(crate) fn residents(&self, policy: CachePolicy, log_time: f64) -> Slanted {
+        self.caches[policy as usize].rows.slanted_at_log(log_time)
     }
 }
 
 /// The logarithm, within the range of curves, at which what is in store has a positive value, to a
 /// thousandth of it. It grows like a power of the time, so its logarithm is nearly straight.
-pub(crate) fn log_time_where_equal(of: impl Fn(f64) -> f64, value: f64) -> f64 {
-    log_time_where_zero(|log_time| (of(log_time) / value).max(f64::MIN_POSITIVE).ln())
+pub(crate) fn log_time_where_equal(of: impl Fn(f64) -> Slanted, value: f64) -> f64 {
+    log_time_where_zero(MIDDLE, |log_time| {
+        let found = of(log_time);
+        Slanted {
+            value: (found.value / value).max(f64::MIN_POSITIVE).ln(),
+            slope: found.slope / found.value,
+        }
+    })
 }
 
-/// The logarithm, within the range of curves, at which a growing function is zero: by false position
-/// (Illinois), to a thousandth of the function or of the logarithm. The nearer end where it has no zero.
-pub(crate) fn log_time_where_zero(of: impl Fn(f64) -> f64) -> f64 {
+/// The logarithm, within the range of curves, at which a growing function is zero, to a thousandth of the
+/// function or of the logarithm: by some steps of Newton's method from `start`, within bounds that
+/// bisection narrows where it fails. The nearer end where it has no zero.
+pub(crate) fn log_time_where_zero(start: f64, of: impl Fn(f64) -> Slanted) -> f64 {
     const NEAR: f64 = 1e-3;
-    let (mut low, mut high) = (0.0, POINTS as f64 * STEP);
-    let (mut below, mut above) = (of(low), of(high));
-    if below >= 0.0 || above <= 0.0 {
-        return if below >= 0.0 { low } else { high };
-    }
-    let mut last_was_low = None;
-    while high - low > NEAR {
-        let middle = (low * above - high * below) / (above - below);
-        let found = of(middle);
-        if found.abs() < NEAR {
-            return middle;
+    const STEPS: u32 = 10;
+    let (mut low, mut high, mut at, mut steps) = (0.0, MOST, start, 0);
+    // Whether the ends of the range are known to lie on either side of the zero.
+    let (mut low_is_below, mut high_is_above) = (false, false);
+    loop {
+        let found = of(at);
+        if found.value.abs() < NEAR || high - low < NEAR {
+            return at;
         }
-        // The end that stays twice weighs half.
-        if found < 0.0 {
-            (low, below) = (middle, found);
-            above *= if last_was_low == Some(true) { 0.5 } else { 1.0 };
-            last_was_low = Some(true);
+        let next = at - found.value / found.slope;
+        if found.value < 0.0 {
+            if at == MOST {
+                return at;
+            }
+            (low, low_is_below) = (at, true);
         } else {
-            (high, above) = (middle, found);
-            below *= if last_was_low == Some(false) {
-                0.5
-            } else {
-                1.0
-            };
-            last_was_low = Some(false);
+            if at == 0.0 {
+                return at;
+            }
+            (high, high_is_above) = (at, true);
         }
+        steps += 1;
+        at = if low < next && next < high && steps < STEPS {
+            next
+        } else if next >= high && !high_is_above {
+            high
+        } else if next <= low && !low_is_below {
+            low
+        } else {
+            0.5 * (low + high)
+        };
     }
-    high
 }
 
 /// How unevenly reads fall on units among which rows are placed at random.
@@ -220,19 +336,19 @@ const NORMAL_MAXIMA: [f64; 12] = [
 ];
 
 impl Imbalance {
-    /// Rows opened by all, and tables with their reads, collision probability and share of the hottest
-    /// row.
-    pub(crate) fn new(activations: f64, tables: &[(f64, f64, f64)]) -> Self {
-        let reads: f64 = tables.iter().map(|(reads, ..)| reads).sum();
+    /// Rows opened by all, and tables with their reads.
+    pub(crate) fn new(activations: f64, tables: &[(f64, Concentration)]) -> Self {
+        let reads: f64 = tables.iter().map(|(reads, _)| reads).sum();
         if reads <= 0.0 {
             return Self::default();
         }
-        let share = |own: f64| own / reads;
+        let inverse = 1.0 / reads;
+        let share = |own: f64| own * inverse;
         let collision = tables
             .iter()
-            .map(|&(own, same, _)| share(own).powi(2) * same);
-        let heads = || tables.iter().map(|&(own, _, head)| share(own) * head);
-        let hottest = heads().fold(0.0, f64::max);
+            .map(|(own, rows)| share(*own).powi(2) * rows.collision);
+        let heads = || tables.iter().map(|(own, rows)| share(*own) * rows.hottest);
+        let hottest = heads().fold(0.0, larger);
         Self {
             activations,
             reads,
@@ -250,8 +366,9 @@ impl Imbalance {
         if units <= 1.0 || self.reads <= 0.0 {
             return 1.0;
         }
+        let once = 1.0 / self.reads;
         let deviation = |collision: f64| {
-            let same = 1.0 / self.reads + (1.0 - 1.0 / self.reads).max(0.0) * collision;
+            let same = once + larger(1.0 - once, 0.0) * collision;
             ((units - 1.0) * same).sqrt()
         };
         let all = 1.0 + normal_maximum(units) * deviation(self.collision);
@@ -275,4 +392,47 @@ fn normal_maximum(count: f64) -> f64 {
     let share = place - 1.0 - point as f64;
     let (low, high) = (NORMAL_MAXIMA[point], NORMAL_MAXIMA[point + 1]);
     (high - low).mul_add(share, low)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A growing curve, flat in places and steep in others, and a value within or outside of its range.
+        #[test]
+        fn zeros_of_growing_functions_are_found_soon(
+            rises in prop::collection::vec((0_u8..3, 0.0..1.0_f64), POINTS),
+            value in -0.1..1.1_f64,
+            start in 0.0..MOST,
+        ) {
+            let rise = |&(kind, rise): &(u8, f64)| [0.0, rise * rise * rise, rise][usize::from(kind)];
+            let mut sum = 0.0;
+            let points = rises.iter().map(|one| {
+                sum += rise(one);
+                sum
+            });
+            let points: Vec<f64> = points.collect();
+            let curve = Curve(std::array::from_fn(|point| points[point] / sum.max(1e-9)));
+            let value = curve.0[0] + value * (1.0 - curve.0[0]);
+            let calls = Cell::new(0);
+            let of = |log_time| {
+                calls.set(calls.get() + 1);
+                let found = curve.slanted_at_log(log_time);
+                Slanted { value: found.value - value, ..found }
+            };
+            let found = log_time_where_zero(start, of);
+            prop_assert!(calls.get() < 30, "{} calls", calls.get());
+            prop_assert!((0.0..=MOST).contains(&found));
+            let beside = |by: f64| curve.at_log(found + by) - value;
+            let (below, above) = (beside(-2e-3), beside(2e-3));
+            let is_near = below < 1e-3 && above > -1e-3;
+            let has_none = (found == MOST && above < 0.0) || (found == 0.0 && below > 0.0);
+            prop_assert!(is_near || has_none, "{below} {above} at {found}");
+        }
+    }
 }

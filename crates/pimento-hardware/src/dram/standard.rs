@@ -8,6 +8,7 @@ use serde::Deserialize;
 pub use energy::DramEnergies;
 
 use crate::{
+    arithmetic::ceil,
     design::{MemoryStandard, PimLevel},
     dram::standard::energy::Energy,
     preset::{Catalogue, PresetError},
@@ -298,7 +299,7 @@ impl DramStandard {
 
     /// Bursts of so many bytes.
     pub(crate) fn bursts(&self, bytes: f64) -> f64 {
-        (bytes / f64::from(self.organisation.burst_bytes)).ceil()
+        ceil(bytes / f64::from(self.organisation.burst_bytes))
     }
 
     /// Bits of a burst.

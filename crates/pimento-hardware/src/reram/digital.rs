@@ -1,9 +1,9 @@
 //! Work on the digital lanes of a tile.
 
 use crate::{
+    arithmetic::ceil,
     component::Component,
     ledger::{Factor, Ledger, times, unit},
-    quotient::ceil,
     reram::chip::{Chip, Stage},
     workload::{ElementwiseFunction, Operand},
 };

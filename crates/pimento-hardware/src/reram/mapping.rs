@@ -1,8 +1,8 @@
 //! How a matrix lies on crossbars.
 
 use crate::{
+    arithmetic::Divisor,
     design::{ChipDesign, Readout},
-    quotient::Divisor,
     reram::{
         adc::readable_rows,
         preset::ReramPreset,

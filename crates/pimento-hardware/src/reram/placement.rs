@@ -6,8 +6,8 @@
 //! chip.
 
 use crate::{
+    arithmetic::Divisor,
     design::{ChipDesign, Packing},
-    quotient::Divisor,
     reram::{chip::OpWork, preset::ReramPreset},
 };
 

@@ -5,7 +5,7 @@ use crate::{
     dram::{
         cache::CachePolicy,
         counts::{Accesses, TableReads},
-        locality::{log_time_where_equal, log_time_where_zero},
+        locality::{Place, Slanted, log_time_where_equal, log_time_where_zero},
         system::{
             MemorySystem, Subtables, Tier,
             sums::Sums,
@@ -63,38 +63,114 @@ impl Placement {
 
     /// Hot rows to the fast memory: as many as it holds, or fewer where the slow one would wait.
     fn split(&mut self, tiers: [&Tier; 2], system: &MemorySystem, asked: &TierLoad<'_>) {
-        let offsets = heat(&asked.reads);
-        let of_tables = |of: &dyn Fn(&TableReads<'_>, f64) -> f64| -> f64 {
-            let tables = asked.reads.iter().zip(&offsets);
-            tables.map(|(table, &offset)| of(table, offset)).sum()
-        };
-        let stored = |log_time: f64| {
-            of_tables(&|table, offset| {
-                let rows = table
-                    .locality
-                    .residents(CachePolicy::Static, log_time + offset);
-                rows * table.row_bytes
-            })
-        };
-        let lookups: f64 = asked.reads.iter().map(|table| table.lookups).sum();
-        let share = |log_time: f64| {
-            let hits = |table: &TableReads<'_>, offset: f64| {
-                let hits = table.locality.hits(CachePolicy::Static, log_time + offset);
-                table.lookups * hits
-            };
-            of_tables(&hits) / lookups
-        };
-        let at = |log_time| Halves::new(tiers, asked, &offsets, log_time);
-        let full = at(log_time_where_equal(stored, tiers[0].capacity_bytes()));
-        let halves = full.balanced(at, share);
-        let hot_bytes = stored(halves.log_time);
-        let rows = |table: &TableReads<'_>, _| table.locality.rows() * table.row_bytes;
+        let mut heat = Heat::new(asked);
+        let stored = |log_time| heat.stored_bytes(log_time);
+        let full = log_time_where_equal(stored, tiers[0].capacity_bytes());
+        let halves = Halves::new(tiers, &mut heat, full).balanced(tiers, &mut heat);
+        let hot_bytes = heat.stored_bytes(halves.log_time).value;
+        let bytes = |table: &TableReads<'_>| table.locality.rows() * table.row_bytes;
+        let bytes: f64 = asked.reads.iter().map(bytes).sum();
         self.hot_share = halves.hot_share;
         self.stored_bytes = vec![
             hot_bytes + asked.fetched_bytes * copies_of(tiers[0], system),
-            (of_tables(&rows) - hot_bytes).max(0.0),
+            (bytes - hot_bytes).max(0.0),
         ];
         self.times = halves.times.to_vec();
+    }
+}
+
+/// What is asked for, and how hot its rows are.
+#[derive(Debug)]
+struct Heat<'a> {
+    asked: &'a TierLoad<'a>,
+    /// By which the rows of a table are hotter than their share of its accesses tells: by its share of all
+    /// accesses, and per byte.
+    offsets: Vec<f64>,
+    lookups: f64,
+    /// Hot rows' part and the others'.
+    parts: [TierLoad<'a>; 2],
+}
+
+impl<'a> Heat<'a> {
+    fn new(asked: &'a TierLoad<'a>) -> Self {
+        let reads = asked.reads.iter();
+        let lookups: f64 = reads.clone().map(|table| table.lookups).sum();
+        let bytes = reads.clone().map(|table| table.row_bytes);
+        let bytes = bytes.fold(f64::INFINITY, f64::min);
+        let offset = |table: &TableReads<'_>| {
+            let traffic = (table.lookups / lookups).max(f64::MIN_POSITIVE);
+            (traffic * bytes / table.row_bytes).ln()
+        };
+        let cold = TierLoad {
+            fetched_bytes: 0.0,
+            ..asked.clone()
+        };
+        Self {
+            asked,
+            offsets: reads.map(offset).collect(),
+            lookups,
+            parts: [asked.clone(), cold],
+        }
+    }
+
+    /// Sum over the tables, each at its own time.
+    fn sum(&self, log_time: f64, of: impl Fn(&TableReads<'_>, f64) -> Slanted) -> Slanted {
+        let tables = self.asked.reads.iter().zip(&self.offsets);
+        tables
+            .map(|(table, offset)| of(table, log_time + offset))
+            .sum()
+    }
+
+    /// Bytes of hot rows.
+    fn stored_bytes(&self, log_time: f64) -> Slanted {
+        self.sum(log_time, |table, log_time| {
+            let rows = table.locality.residents(CachePolicy::Static, log_time);
+            rows.times(table.row_bytes)
+        })
+    }
+
+    /// Share of the look-ups that goes to hot rows.
+    fn share(&self, log_time: f64) -> Slanted {
+        let hits = self.sum(log_time, |table, log_time| {
+            let hits = table.locality.hits(CachePolicy::Static, log_time);
+            hits.times(table.lookups)
+        });
+        hits.times(1.0 / self.lookups)
+    }
+
+    /// Fills in the parts, and returns the share of the look-ups that goes to hot rows.
+    fn divide(&mut self, log_time: f64) -> f64 {
+        let mut of_hot = 0.0;
+        let [hot, cold] = &mut self.parts;
+        let parts = hot.reads.iter_mut().zip(&mut cold.reads);
+        let tables = self.asked.reads.iter().zip(&self.offsets);
+        for ((table, offset), (hot, cold)) in tables.zip(parts) {
+            let (cold_share, concentration) = table.locality.cold(log_time + offset);
+            let share = 1.0 - cold_share;
+            hot.lookups = table.lookups * share;
+            cold.lookups = table.lookups * cold_share;
+            of_hot += hot.lookups;
+            // Behind a cache no row is hot any more.
+            if !matches!(table.accesses, Accesses::Missed(_)) {
+                hot.accesses = Accesses::Hot(share);
+                cold.accesses = Accesses::Cold(concentration);
+            }
+        }
+        let share = if self.lookups > 0.0 {
+            of_hot / self.lookups
+        } else {
+            0.0
+        };
+        for (part, share) in self.parts.iter_mut().zip([share, 1.0 - share]) {
+            for (part, all) in part.sums.iter_mut().zip(&self.asked.sums) {
+                part.rows = all.rows * share;
+                part.values = all.values * share;
+                let has_any = f64::from(u8::from(share > 0.0));
+                (part.count, part.bytes) = (all.count * has_any, all.bytes * has_any);
+            }
+            part.remote_bytes = self.asked.remote_bytes * share;
+        }
+        share
     }
 }
 
@@ -110,14 +186,17 @@ struct Halves {
 }
 
 impl Halves {
-    /// Difference of the times, as a share of both, at which they are taken as equal.
-    const NEAR: f64 = 1e-3;
-    /// Guesses, by shares of look-ups and then along secants, before ends are halved.
+    /// Logarithm of the ratio of the times at which they are taken as equal.
+    const NEAR: f64 = 2e-3;
+    /// By how much that logarithm grows with the one of the ratio of the look-ups, until it is known: the more
+    /// look-ups, the more of them are of the same rows.
+    const USUAL_SLOPE: f64 = 0.95;
+    /// Guesses before ends are halved.
     const GUESSES: u32 = 6;
 
-    fn new(tiers: [&Tier; 2], asked: &TierLoad<'_>, offsets: &[f64], log_time: f64) -> Self {
-        let (loads, hot_share) = divide(asked, offsets, log_time);
-        let [hot, cold] = &loads;
+    fn new(tiers: [&Tier; 2], heat: &mut Heat<'_>, log_time: f64) -> Self {
+        let hot_share = heat.divide(log_time);
+        let [hot, cold] = &heat.parts;
         Self {
             log_time,
             hot_share,
@@ -125,47 +204,48 @@ impl Halves {
         }
     }
 
-    fn busy_ns(&self) -> [f64; 2] {
-        self.times.each_ref().map(TierTime::busy_ns)
+    /// Logarithm of the time of the memory of hot rows over that of the other.
+    fn time_ratio(&self) -> f64 {
+        let [hot, cold] = self.times.each_ref().map(TierTime::busy_ns);
+        (hot / cold).ln()
     }
 
-    /// By how much the memory of hot rows takes longer, as a share of both times.
-    fn excess(&self) -> f64 {
-        let [hot, cold] = self.busy_ns();
-        (hot - cold) / (hot + cold)
-    }
-
-    /// The share of the look-ups with which both would take as long, if the times grew with them.
-    fn even_share(&self) -> f64 {
-        let [hot, cold] = self.busy_ns();
-        let (each_hot, each_cold) = (hot / self.hot_share, cold / (1.0 - self.hot_share));
-        each_cold / (each_hot + each_cold)
+    /// Logarithm of the look-ups of hot rows over the others.
+    fn lookup_ratio(&self) -> f64 {
+        (self.hot_share / (1.0 - self.hot_share)).ln()
     }
 
     /// These, or with fewer hot rows, so that both memories take as long, where the slow one would
-    /// otherwise be idle; `at` tells the halves and `share` the share of hot look-ups at a time.
-    fn balanced(self, at: impl Fn(f64) -> Self, share: impl Fn(f64) -> f64) -> Self {
-        if self.excess() <= 0.0 {
+    /// otherwise be idle.
+    fn balanced(self, tiers: [&Tier; 2], heat: &mut Heat<'_>) -> Self {
+        let (mut last, mut slope, mut guesses) = (self, Self::USUAL_SLOPE, 0);
+        let (mut low, mut high) = (0.0, self.log_time);
+        let mut excess = self.time_ratio();
+        if excess <= 0.0 {
             return self;
         }
-        let even = self.even_share();
-        let mut guess = log_time_where_zero(|log_time| share(log_time) / even - 1.0);
-        let (mut low, mut high) = (0.0, self.log_time);
-        let (mut last, mut guesses) = (self, 0);
-        loop {
+        while excess.abs() > Self::NEAR && high - low > Self::NEAR {
+            // One logarithm over the other is nearly straight.
+            let even = 1.0 / (1.0 + (excess / slope - last.lookup_ratio()).exp());
+            let spread = even * (1.0 - even);
+            let guess = log_time_where_zero(last.log_time, |log_time| {
+                let found = heat.share(log_time);
+                Slanted {
+                    value: (found.value - even) / spread,
+                    slope: found.slope / spread,
+                }
+            });
             let is_inside = guesses < Self::GUESSES && low < guess && guess < high;
             guesses += 1;
-            let halves = at(if is_inside { guess } else { 0.5 * (low + high) });
-            let excess = halves.excess();
-            let end = if excess > 0.0 { &mut high } else { &mut low };
+            let log_time = if is_inside { guess } else { 0.5 * (low + high) };
+            let halves = Self::new(tiers, heat, log_time);
+            let found = halves.time_ratio();
+            let end = if found > 0.0 { &mut high } else { &mut low };
             *end = halves.log_time;
-            if excess.abs() <= Self::NEAR || high - low <= Self::NEAR {
-                return halves;
-            }
-            let slope = (excess - last.excess()) / (halves.log_time - last.log_time);
-            guess = halves.log_time - excess / slope;
-            last = halves;
+            slope = (found - excess) / (halves.lookup_ratio() - last.lookup_ratio());
+            (last, excess) = (halves, found);
         }
+        last
     }
 }
 
@@ -187,80 +267,27 @@ fn copies(tier: &Tier, system: &MemorySystem, gathers: &Gathers) -> f64 {
     bytes * (copies_of(tier, system) - 1.0).max(0.0)
 }
 
-/// Offset by which the rows of a table are hotter than their share of its accesses tells: by its share
-/// of all accesses, and per byte.
-fn heat(reads: &[TableReads<'_>]) -> Vec<f64> {
-    let all: f64 = reads.iter().map(|table| table.lookups).sum();
-    let bytes = reads
-        .iter()
-        .map(|table| table.row_bytes)
-        .fold(f64::INFINITY, f64::min);
-    reads
-        .iter()
-        .map(|table| {
-            let traffic = (table.lookups / all).max(f64::MIN_POSITIVE);
-            (traffic * bytes / table.row_bytes).ln()
-        })
-        .collect()
-}
-
-/// Hot rows' part of a load and the others', and the share of the look-ups of the first.
-fn divide<'a>(asked: &TierLoad<'a>, offsets: &[f64], log_time: f64) -> ([TierLoad<'a>; 2], f64) {
-    let count = asked.reads.len();
-    let empty = || TierLoad {
-        reads: Vec::with_capacity(count),
-        ..TierLoad::default()
-    };
-    let (mut hot, mut cold) = (empty(), empty());
-    let (mut lookups, mut of_hot) = (0.0, 0.0);
-    for (table, offset) in asked.reads.iter().zip(offsets) {
-        let log_time = log_time + offset;
-        let share = 1.0 - table.locality.cold(log_time).0;
-        lookups += table.lookups;
-        of_hot += table.lookups * share;
-        let missed = matches!(table.accesses, Accesses::Missed(_));
-        let part = |share: f64, accesses| TableReads {
-            lookups: table.lookups * share,
-            accesses: if missed { table.accesses } else { accesses },
-            ..*table
-        };
-        hot.reads.push(part(share, Accesses::Hot(log_time)));
-        cold.reads.push(part(1.0 - share, Accesses::Cold(log_time)));
-    }
-    let share = if lookups > 0.0 { of_hot / lookups } else { 0.0 };
-    let sums = |share: f64| {
-        let part = |sums: &Sums| Sums {
-            rows: sums.rows * share,
-            values: sums.values * share,
-            count: sums.count * f64::from(u8::from(share > 0.0)),
-            ..*sums
-        };
-        asked.sums.iter().map(part).collect()
-    };
-    (hot.sums, cold.sums) = (sums(share), sums(1.0 - share));
-    hot.fetched_bytes = asked.fetched_bytes;
-    (hot.remote_bytes, cold.remote_bytes) = (
-        asked.remote_bytes * share,
-        asked.remote_bytes * (1.0 - share),
-    );
-    ([hot, cold], share)
-}
-
 /// What a batch asks for before caches: rows of the stored tables and the sums made of them.
 fn asked<'a>(system: &MemorySystem, gathers: &'a Gathers) -> TierLoad<'a> {
     let batch = f64::from(system.batch);
-    let mut load = TierLoad::default();
+    let parts = gathers.tables.iter().map(|table| table.parts.len());
+    let mut load = TierLoad {
+        reads: Vec::with_capacity(parts.sum()),
+        sums: Vec::with_capacity(gathers.tables.len()),
+        ..TierLoad::default()
+    };
     for table in &gathers.tables {
         let lookups = batch * table.lookups;
-        load.sums.push(Sums {
+        let sums = Sums {
             count: batch,
             rows: table.lookups,
-            bytes: table.result_bytes(),
+            bytes: batch * table.result_bytes(),
             values: lookups * (table.width + table.macs),
-        });
+        };
+        Sums::join(&mut load.sums, sums);
         for (place, part) in table.parts.iter().enumerate() {
             let share = if system.unique_reads {
-                part.locality.distinct(lookups)
+                part.locality.distinct(Place::of_count(lookups))
             } else {
                 1.0
             };

@@ -5,17 +5,31 @@ use crate::{
     dram::system::{Layout, Tier, Units},
 };
 
-/// Sums of rows that a memory is asked for.
+/// Sums of as many rows each that a memory is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Sums {
     /// How many, in a batch.
     pub(super) count: f64,
     /// Rows of each.
     pub(super) rows: f64,
-    /// Bytes of the result.
+    /// Bytes of all results.
     pub(super) bytes: f64,
     /// Values added up and multiplied.
     pub(super) values: f64,
+}
+
+impl Sums {
+    /// Adds further ones to those of as many rows each.
+    pub(super) fn join(all: &mut Vec<Self>, further: Self) {
+        match all.iter_mut().find(|sums| sums.rows == further.rows) {
+            Some(sums) => {
+                sums.count += further.count;
+                sums.bytes += further.bytes;
+                sums.values += further.values;
+            }
+            None => all.push(further),
+        }
+    }
 }
 
 /// What the sums of a batch cross on their way.
@@ -53,9 +67,9 @@ impl WayOfSums {
                 }
             };
             way.partial += sums.count * partial;
-            way.crossing_bytes += sums.count * sums.bytes * crossing;
+            way.crossing_bytes += sums.bytes * crossing;
             if matches!(tier.gather, PimLevel::BankGroup | PimLevel::Bank) {
-                way.rank_bytes += sums.count * sums.bytes * parts;
+                way.rank_bytes += sums.bytes * parts;
             }
         }
         way
@@ -100,7 +114,7 @@ mod tests {
             let sums = Sums {
                 count: 2.0,
                 rows: 1e6,
-                bytes: 64.0,
+                bytes: 128.0,
                 values: 0.0,
             };
             let way = WayOfSums::new(tier, tier.units.as_ref().expect("units"), &[sums]);

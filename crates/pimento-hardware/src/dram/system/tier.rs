@@ -8,7 +8,7 @@ use crate::{
         cache::CachePolicy,
         channel::{Busiest, ChannelReads, ChannelTime},
         counts::{Accesses, StreamReads, TableReads},
-        locality::{log_time_where_equal, log_time_where_zero},
+        locality::{MIDDLE, Slanted, log_time_where_equal, log_time_where_zero},
         system::{
             Layout, Tier,
             sums::{Sums, WayOfSums},
@@ -216,12 +216,12 @@ impl TierTime {
         self.channel = ChannelTime::uneven(&tier.standard, tier.gather, &reads, busiest);
         self.reading_ns = self.channel.total * clock_ns;
         self.read_by_units(tier, load, stream.activations, busiest);
-        let commands = self.lookups / channels * of(channels);
-        let each = tier
-            .units
-            .as_ref()
-            .map_or(0.0, |table| table.command_cycles);
-        self.command_ns = commands * each * clock_ns;
+        if let Some(units) = &tier.units
+            && units.command_cycles > 0.0
+        {
+            let commands = self.lookups / channels * of(channels);
+            self.command_ns = commands * units.command_cycles * clock_ns;
+        }
     }
 
     /// Reading where banks work in lock-step or processors have an access of their own.
@@ -381,10 +381,10 @@ fn misses<'a>(tier: &Tier, reads: &[TableReads<'a>]) -> Option<Vec<TableReads<'a
     let log_time = hot_share_at(reads, units.copied_share);
     let mut left = Vec::with_capacity(2 * reads.len());
     for (table, log_time) in reads.iter().zip(log_time) {
-        let cold = table.locality.cold(log_time).0;
+        let (cold, concentration) = table.locality.cold(log_time);
         left.push(TableReads {
             lookups: table.lookups * cold,
-            accesses: Accesses::Cold(log_time),
+            accesses: Accesses::Cold(concentration),
             ..*table
         });
         left.push(TableReads {
@@ -404,18 +404,17 @@ pub(super) fn cached<'a>(
     bytes: f64,
 ) -> Vec<TableReads<'a>> {
     let traffic = traffic(reads);
-    let content = |log_time: f64| -> f64 {
+    let content = |log_time: f64| -> Slanted {
         let tables = reads.iter().zip(&traffic);
-        tables
-            .map(|(table, traffic)| {
-                let rows = table.locality.residents(policy, log_time + traffic);
-                rows * table.row_bytes
-            })
-            .sum()
+        let bytes = |(table, traffic): (&TableReads<'a>, &f64)| {
+            let rows = table.locality.residents(policy, log_time + traffic);
+            rows.times(table.row_bytes)
+        };
+        tables.map(bytes).sum()
     };
     let log_time = log_time_where_equal(content, bytes);
     let misses = |(table, traffic): (&TableReads<'a>, &f64)| {
-        let share = 1.0 - table.locality.hits(policy, log_time + traffic);
+        let share = 1.0 - table.locality.hits(policy, log_time + traffic).value;
         TableReads {
             lookups: table.lookups * share,
             accesses: Accesses::Missed(share),
@@ -430,14 +429,21 @@ pub(super) fn cached<'a>(
 fn hot_share_at(reads: &[TableReads<'_>], share: f64) -> Vec<f64> {
     let all: f64 = reads.iter().map(|table| table.lookups).sum();
     let traffic = traffic(reads);
-    let hot = |log_time: f64| -> f64 {
+    let hot = |log_time: f64| -> Slanted {
         let tables = reads.iter().zip(&traffic);
         let hits = |(table, traffic): (&TableReads<'_>, &f64)| {
-            table.lookups / all * table.locality.hits(CachePolicy::Static, log_time + traffic)
+            let hits = table.locality.hits(CachePolicy::Static, log_time + traffic);
+            hits.times(table.lookups)
         };
-        tables.map(hits).sum()
+        tables.map(hits).sum::<Slanted>().times(1.0 / all)
     };
-    let log_time = log_time_where_zero(|log_time| hot(log_time) / share - 1.0);
+    let log_time = log_time_where_zero(MIDDLE, |log_time| {
+        let found = hot(log_time).times(1.0 / share);
+        Slanted {
+            value: found.value - 1.0,
+            ..found
+        }
+    });
     traffic.iter().map(|traffic| log_time + traffic).collect()
 }
 

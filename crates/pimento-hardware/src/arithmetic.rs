@@ -1,4 +1,4 @@
-//! Quotients of counts, without what makes them slow.
+//! Arithmetic of counts and times, without what makes it slow.
 
 /// A divisor: a quotient takes a multiplication, which is several times as fast as a division.
 ///
@@ -44,6 +44,27 @@ pub(crate) fn ceil(count: f64) -> f64 {
     floor + f64::from(u8::from(floor < count))
 }
 
+/// The integer next to `count`, from 0 to 2³¹, as both kinds of number: beside 2⁵² there is no room for a
+/// fraction. A cast would look for what it cannot hold.
+#[inline]
+pub(crate) fn nearest(count: f64) -> (u32, f64) {
+    const ROOM: f64 = 4_503_599_627_370_496.0;
+    let whole = count + ROOM;
+    (whole.to_bits() as u32, whole - ROOM)
+}
+
+/// The smaller of two numbers. Neither is NaN, which [`f64::min`] would look for.
+#[inline]
+pub(crate) fn smaller(one: f64, other: f64) -> f64 {
+    if other < one { other } else { one }
+}
+
+/// The larger of two numbers, likewise.
+#[inline]
+pub(crate) fn larger(one: f64, other: f64) -> f64 {
+    if other > one { other } else { one }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -70,6 +91,19 @@ mod tests {
     fn counts_are_rounded_up() {
         for count in [0.0, 0.25, 1.0, 1.5, 2.0_f64.powi(53), 1e18] {
             assert_eq!(ceil(count), count.ceil());
+        }
+    }
+
+    #[test]
+    fn integers_next_to_counts() {
+        for (count, expected) in [
+            (0.0, 0),
+            (0.4, 0),
+            (0.6, 1),
+            (70.0, 70),
+            (2e9 + 0.3, 2_000_000_000),
+        ] {
+            assert_eq!(nearest(count), (expected, f64::from(expected)));
         }
     }
 
