@@ -1,6 +1,7 @@
 //! What a chip is made of: area, and power at full activity.
 
 use crate::{
+    arithmetic::Divisor,
     component::Component,
     design::ChipDesign,
     ledger::{Factor, Ledger, Sums, Total, times, unit},
@@ -314,6 +315,7 @@ impl Shares {
             ),
             edram_pj_per_bit: preset.edram.energy_pj / f64::from(preset.edram.access_bits),
             flits_per_bit: 1.0 / f64::from(preset.router.flit_bits),
+            by_access_bits: Divisor::new(preset.edram.access_bits),
         }
     }
 }

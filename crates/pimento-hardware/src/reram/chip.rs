@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::{
+    arithmetic::Divisor,
     component::Component,
     design::{ChipDesign, Dynamic},
     ledger::{Ledger, times, unit},
@@ -90,6 +91,8 @@ pub(super) struct Shares {
     pub(super) edram_pj_per_bit: f64,
     /// A bit's share of what crosses a router at once.
     pub(super) flits_per_bit: f64,
+    /// What bits are divided by that the buffer of a tile gives at once.
+    pub(super) by_access_bits: Divisor,
 }
 
 impl Stages {

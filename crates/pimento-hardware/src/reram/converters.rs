@@ -98,7 +98,8 @@ impl<'a> Converters<'a> {
 
     /// Time from the first to the last read of input vectors, one after another, and what follows after the
     /// last.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every matrix of a search")]
     pub(crate) fn vectors_ns(
         &self,
         mapping: &CrossbarMapping,

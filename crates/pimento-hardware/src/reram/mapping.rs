@@ -171,7 +171,8 @@ impl Layout {
     }
 
     /// Maps a matrix.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every matrix of a search")]
     pub(crate) fn map(
         &self,
         rows: u32,

@@ -40,6 +40,8 @@ impl Matrix {
 }
 
 impl Layout {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every matrix of a search")]
     fn map_matrix(&self, matrix: &Matrix) -> CrossbarMapping {
         let bits = (matrix.weight_bits, matrix.activation_bits);
         let mapping = self.map(matrix.rows, matrix.cols, bits.0, bits.1);
@@ -177,8 +179,8 @@ impl Chip<'_> {
         let (working_ns, fill_ns) = self.converters.vectors_ns(mapping, turns, ledger);
         let levels = f64::from(32 - (mapping.row_blocks - 1).leading_zeros());
         let table = &self.preset.edram;
-        let bits = u64::from(matrix.rows) * u64::from(matrix.activation_bits);
-        let accesses = bits.div_ceil(u64::from(table.access_bits)) as f64;
+        let bits = matrix.rows.saturating_mul(matrix.activation_bits);
+        let accesses = f64::from(self.shares.by_access_bits.ceil(bits));
         let access = unit("edram.access-ns", table.access_ns);
         let cycle = unit("digital.cycle-ns", self.preset.digital.cycle_ns);
         let levels = times("levels of additions", levels);
