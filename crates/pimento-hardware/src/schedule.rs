@@ -33,7 +33,7 @@ pub(crate) struct Run {
     first_ns: f64,
     pub(crate) end_ns: f64,
     /// The operator before it in its shared crossbar, if it waits for that one longest.
-    after: Option<usize>,
+    after: Option<u32>,
     /// The first tile of its crossbars, or that of its first input, or the first one; the memory's port
     /// for gathers.
     pub(crate) node: Node,
@@ -99,7 +99,7 @@ impl Schedule {
             runs: vec![Run::NEVER; ops.len()],
             ..Self::default()
         };
-        let mut free = vec![(0.0_f64, 0); placement.shared as usize];
+        let mut free = vec![(0.0_f64, 0_u32); placement.shared as usize];
         let mut busy = vec![0.0_f64; placement.shared as usize];
         let mut lanes_busy = vec![0.0_f64; mesh.tiles(placement.crossbars) as usize];
         for (index, ((op, work), site)) in ops.iter().zip(works).zip(&placement.sites).enumerate() {
@@ -145,7 +145,7 @@ impl Schedule {
                 run.end_ns = larger(run.end_ns, arrival.last_vector_ns + first_vector_ns);
             }
             if let Some(shared) = shared {
-                free[shared] = (run.end_ns, index);
+                free[shared] = (run.end_ns, index as u32);
             }
             schedule.latency_ns = larger(schedule.latency_ns, run.end_ns);
             schedule.runs[index] = run;
@@ -165,7 +165,8 @@ impl Schedule {
             path.push(op);
             let inputs = workload.inputs_of(&workload.ops()[op]).iter();
             let latest = || latest(&mut inputs.map(|&input| usize::from(input)));
-            at = self.runs[op].after.or_else(latest);
+            let after = self.runs[op].after.map(|op| op as usize);
+            at = after.or_else(latest);
         }
         path.reverse();
         path

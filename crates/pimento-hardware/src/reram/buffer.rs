@@ -58,12 +58,18 @@ impl Chip<'_> {
         if tile.inputs(tile.crossbars) as f64 * MAX_BITS <= capacity_bits {
             return 0.0;
         }
+        let inputs = || {
+            let ops = workload.ops().iter().zip(&placement.sites).enumerate();
+            ops.filter_map(|(op, (of, site))| Some((self.inputs(op, &of.kind, copies)?, site)))
+        };
+        // And many networks would fit into one tile's.
+        if inputs().map(|(inputs, _)| inputs.bits()).sum::<f64>() <= capacity_bits {
+            return 0.0;
+        }
         let tiles = placement.crossbars.div_ceil(tile.crossbars);
         let mut held_bits = vec![0.0; tiles as usize];
-        for (op, site) in placement.sites.iter().enumerate() {
-            if let Some(inputs) = self.inputs(op, &workload.ops()[op].kind, copies) {
-                inputs.hold(site, tile, &mut held_bits);
-            }
+        for (inputs, site) in inputs() {
+            inputs.hold(site, tile, &mut held_bits);
         }
         let fullest = held_bits.into_iter().fold(0.0, f64::max);
         (fullest / capacity_bits - 1.0).max(0.0)
@@ -109,6 +115,11 @@ impl Chip<'_> {
 }
 
 impl Inputs {
+    /// All of their bits.
+    fn bits(&self) -> f64 {
+        f64::from(self.vectors) * f64::from(self.rows) * f64::from(self.bits)
+    }
+
     /// Adds the bits that each tile holds of them.
     fn hold(&self, site: &Site, tile: Tile, held_bits: &mut [f64]) {
         if site.crossbars == 0 {
