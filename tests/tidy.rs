@@ -146,6 +146,61 @@ fn the_documents_that_the_readme_promises_exist() {
     }
 }
 
+/// README and `docs`.
+fn documents() -> String {
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    let mut text = fs::read_to_string(root().join("README.md")).unwrap();
+    for path in docs.map(|entry| entry.unwrap().path()) {
+        if path.extension().is_some_and(|extension| extension == "md") {
+            text += &fs::read_to_string(path).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn examples_benches_and_tests_that_the_documents_run_exist() {
+    let (text, mut found) = (documents(), 0);
+    for (flag, folder) in [
+        ("--example ", "examples"),
+        ("--bench ", "benches"),
+        ("--test ", "tests"),
+    ] {
+        for command in text.split(flag).skip(1) {
+            let end = command.find(|c: char| c != '_' && !c.is_alphanumeric());
+            let name = &command[..end.unwrap_or(command.len())];
+            let exists = |(of, _): (&str, _)| {
+                let folder = root().join("crates").join(of).join(folder);
+                let is_there = |file: &str| folder.join(file).is_file();
+                is_there(&format!("{name}.rs")) || is_there(&format!("{name}/main.rs"))
+            };
+            let mut all = ARROWS.into_iter();
+            assert!(
+                all.any(exists) || root().join(format!("tests/{name}.rs")).is_file(),
+                "{flag}{name}"
+            );
+            found += 1;
+        }
+    }
+    assert!(found > 10, "{found}");
+}
+
+#[test]
+fn files_that_the_documents_name_exist() {
+    let (text, mut found) = (documents(), 0);
+    for word in text.split(|c: char| c.is_whitespace() || "`[]()".contains(c)) {
+        let path = word
+            .trim_start_matches("../")
+            .trim_end_matches(['.', ',', ';', ':']);
+        let folders = ["crates/", "examples/", "search_spaces/"];
+        if folders.iter().any(|folder| path.starts_with(folder)) {
+            assert!(root().join(path).exists(), "{path}");
+            found += 1;
+        }
+    }
+    assert!(found > 10, "{found}");
+}
+
 #[test]
 fn the_documents_name_every_key_of_the_shipped_files() {
     let docs = fs::read_to_string(root().join("docs/search-space.md")).unwrap();

@@ -139,6 +139,23 @@ proptest! {
         }
     }
 
+    /// A system of two memories against its fast one alone, where all tables fit into it.
+    #[test]
+    fn a_second_memory_is_never_slower(
+        name in prop::sample::select(vec!["space", "heam", "proactivepim", "host-hbm"]),
+        gathers in gathers(),
+    ) {
+        let text = MemorySystem::preset_text(name).unwrap();
+        let slow = text.rfind("[[tiers]]").unwrap();
+        let alone = MemorySystem::parse(&text[..slow]).unwrap().cost(&gathers);
+        let both = MemorySystem::preset(name).unwrap().cost(&gathers);
+        prop_assert_eq!(alone.violation, 0.0);
+        let busy_ns = |cost: &SystemCost| {
+            cost.tiers.iter().map(|tier| tier.time.busy_ns()).fold(0.0, f64::max)
+        };
+        prop_assert!(busy_ns(&both) <= 1.05 * busy_ns(&alone), "{} {}", busy_ns(&both), busy_ns(&alone));
+    }
+
     #[test]
     fn merging_never_reads_more(plan in plan(), gathers in gathers()) {
         let merging = Plan { merging: true, ..plan.clone() }.cost(&gathers);

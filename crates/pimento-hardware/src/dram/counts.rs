@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use crate::{
-    arithmetic::{larger, smaller},
+    arithmetic::{ceil, larger, smaller},
     dram::{
         channel::ChannelReads,
-        locality::{Concentration, Imbalance, Locality, Place},
+        locality::{Concentration, Imbalance, Locality, Place, Spread},
         standard::DramStandard,
     },
 };
@@ -64,8 +64,13 @@ pub enum Accesses {
     /// The share that a cache has missed: taken as evenly spread, and as of different rows but for
     /// those that would wait for one another without the cache.
     Missed(f64),
-    /// Those to the hottest rows, which take this share of all.
-    Hot(f64),
+    /// Those to the hottest rows.
+    Hot {
+        /// Their share of all.
+        share: f64,
+        /// Probability that two accesses are of the same row and that one is not among the hottest.
+        cold_collision: f64,
+    },
     /// Those to all other rows.
     Cold(Concentration),
 }
@@ -75,23 +80,48 @@ impl TableReads<'_> {
     /// concentrate, if those to the same row among them are one where they are merged.
     fn rows(&self, together: f64, merging: bool) -> (f64, Concentration) {
         let draws = smaller(together, self.lookups);
-        let of_table = |share: f64| {
-            let place = Place::of_count(draws);
-            let merged = match merging {
-                false => Place::FIRST,
-                true if draws == together => place,
-                true => Place::of_count(together),
-            };
-            let concentration = self.locality.concentration(merged);
-            (self.locality.distinct(place), concentration.within(share))
-        };
+        let merged = |draws: Place| if merging { draws } else { Place::FIRST };
         match self.accesses {
-            Accesses::All => of_table(1.0),
+            Accesses::All => {
+                let place = Place::of_count(draws);
+                let of_stream = if merging && draws != together {
+                    Place::of_count(together)
+                } else {
+                    merged(place)
+                };
+                let concentration = self.locality.concentration(of_stream);
+                (self.locality.distinct(place), concentration)
+            }
             Accesses::Missed(share) => {
                 let distinct = self.locality.distinct(Place::of_count(draws / share));
                 (smaller(distinct / share, 1.0), Concentration::default())
             }
-            Accesses::Hot(share) => of_table(share),
+            Accesses::Hot {
+                share,
+                cold_collision,
+            } => {
+                // Among all accesses, without those that are cold: of more different rows than all are, and of a
+                // row less for about every pair of the same.
+                let (inverse, cold) = (1.0 / larger(share, 1e-9), larger(1.0 - share, 1e-9));
+                let all = draws * inverse;
+                let place = Place::of_count(all);
+                let of_all = self.locality.distinct(place);
+                let of_cold = larger(of_all, cold / (cold + 0.5 * all * cold_collision));
+                let of_hot = (of_all - cold * of_cold) * inverse;
+                let distinct = if of_hot * draws < 1.0 {
+                    1.0 / larger(draws, 1.0)
+                } else {
+                    smaller(of_hot, 1.0)
+                };
+                let concentration = self.locality.concentration(merged(place));
+                let hot = if merging {
+                    let hot = concentration.without(cold_collision / (of_all * of_all));
+                    hot.times(inverse * of_all / distinct)
+                } else {
+                    concentration.without(cold_collision).times(inverse)
+                };
+                (distinct, hot)
+            }
             Accesses::Cold(concentration) => (1.0, concentration),
         }
     }
@@ -118,11 +148,12 @@ impl StreamReads {
         tables: &[TableReads<'_>],
     ) -> Self {
         let waiting = channels * controller.waiting(standard);
+        let burst_bytes = f64::from(standard.organisation.burst_bytes);
         let (mut activations, mut reads) = (0.0, 0.0);
-        let mut spread = Vec::with_capacity(tables.len());
+        let mut spread = Spread::of_tables(tables.len());
         let each = 1.0 / tables.len() as f64;
         for table in tables {
-            let bursts = standard.bursts(table.row_bytes);
+            let bursts = ceil(table.row_bytes / burst_bytes);
             // The window holds one table's run, or runs of several.
             let vectors = waiting / bursts;
             let together = larger(smaller(vectors, table.run), vectors * each);
@@ -130,7 +161,7 @@ impl StreamReads {
             let kept = if merging { distinct } else { 1.0 };
             activations += table.lookups * distinct;
             reads += table.lookups * kept * bursts;
-            spread.push((table.lookups * kept, concentration));
+            spread.add(table.lookups * kept, concentration);
         }
         Self {
             activations,
@@ -146,6 +177,43 @@ impl StreamReads {
             activations: self.activations * share,
             reads: self.reads * share,
             window,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dram::popularity::Popularity;
+
+    /// Different hot rows among accesses to the hot ones, against the expectation row by row, where they are among
+    /// no more accesses than those in which a hot row is asked for once.
+    #[test]
+    fn different_hot_rows_are_those_of_all_without_the_cold() {
+        for exponent in [0.8, 1.05, 1.2] {
+            let law = Popularity::zipf_mandelbrot(100_000, exponent, 0.0);
+            let locality = Locality::new(&law);
+            for (log_time, draws) in [(6.0, 20.0), (8.0, 20.0), (8.0, 200.0), (10.0, 200.0)] {
+                let (hot, of_cold) = locality.parted(log_time);
+                let share = hot.value;
+                let accesses = Accesses::Hot {
+                    share,
+                    cold_collision: of_cold.collision,
+                };
+                let reads = TableReads {
+                    lookups: 1e6,
+                    run: 1.0,
+                    row_bytes: 64.0,
+                    locality: &locality,
+                    accesses,
+                };
+                let (found, _) = reads.rows(draws, false);
+                let bins = law.bins().iter();
+                let hot = bins.filter(|bin| bin.share * log_time.exp() >= 1.0);
+                let seen = hot.map(|bin| bin.rows * (1.0 - (1.0 - bin.share).powf(draws / share)));
+                let exact = seen.sum::<f64>() / draws;
+                assert!((found / exact - 1.0).abs() < 0.02, "{found} {exact}");
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a closed form needs of a table's popularity, tabulated once.
 
-use std::iter::Sum;
+use std::{iter::Sum, ops::Add};
 
 use crate::{
     arithmetic::{larger, nearest, smaller},
@@ -14,42 +14,48 @@ use crate::{
 const POINTS: usize = 72;
 pub(crate) const STEP: f64 = 0.4;
 /// The last point, and one in the middle.
-const MOST: f64 = (POINTS - 1) as f64 * STEP;
+pub(crate) const MOST: f64 = (POINTS - 1) as f64 * STEP;
 pub(crate) const MIDDLE: f64 = 0.5 * MOST;
 
-/// A function of a positive number, straight between points of its logarithm, constant outside.
+/// Functions of a positive number, straight between points of its logarithm, constant outside. What they are at
+/// a point lies side by side.
 #[derive(Debug, Clone, PartialEq)]
-struct Curve([f64; POINTS]);
+struct Curves<const N: usize>([[f64; N]; POINTS]);
 
-impl Curve {
-    fn new(of: impl Fn(f64) -> f64) -> Self {
+impl<const N: usize> Curves<N> {
+    fn new(of: impl Fn(f64) -> [f64; N]) -> Self {
         Self(std::array::from_fn(|point| of((point as f64 * STEP).exp())))
     }
 
-    fn at(&self, place: Place) -> f64 {
-        let (low, high) = (self.0[place.point], self.0[place.point + 1]);
-        low + place.share * (high - low)
+    /// All of them.
+    fn at(&self, place: Place) -> [f64; N] {
+        let [low, high] = self.points(place);
+        std::array::from_fn(|curve| low[curve] + place.share * (high[curve] - low[curve]))
     }
 
-    fn at_log(&self, log: f64) -> f64 {
-        self.at(Place::at_log(log))
-    }
-
-    fn slanted_at_log(&self, log: f64) -> Slanted {
-        let place = Place::at_log(log);
-        let rise = self.0[place.point + 1] - self.0[place.point];
+    /// The one of that number, and its slope over the logarithm.
+    fn one_at(&self, curve: usize, place: Place) -> Slanted {
+        let [low, high] = self.points(place);
+        let rise = high[curve] - low[curve];
         Slanted {
-            value: self.at(place),
+            value: low[curve] + place.share * rise,
             slope: rise * (1.0 / STEP),
         }
     }
 
+    /// The points between which it lies.
+    fn points(&self, place: Place) -> [&[f64; N]; 2] {
+        // It lies before the last one, which the compiler learns here.
+        let point = place.point.min(POINTS - 2);
+        [&self.0[point], &self.0[point + 1]]
+    }
+
     /// The same, but in proportion to numbers below 1.
-    fn growing_at_log(&self, log: f64) -> f64 {
+    fn growing_at_log(&self, curve: usize, log: f64) -> f64 {
         if log < 0.0 {
-            return self.0[0] * log.exp();
+            return self.0[0][curve] * log.exp();
         }
-        self.at_log(log)
+        self.one_at(curve, Place::at_log(log)).value
     }
 }
 
@@ -107,14 +113,36 @@ impl Slanted {
             slope: factor * self.slope,
         }
     }
+
+    /// Of a share: the logarithm of its ratio to the rest.
+    pub(crate) fn log_odds(self) -> Self {
+        let rest = 1.0 - self.value;
+        Self {
+            value: (self.value / rest).ln(),
+            slope: self.slope / (self.value * rest),
+        }
+    }
+
+    /// Where it would have that value if it were straight, from the place where it has its own.
+    pub(crate) fn place_of(self, value: f64, at: f64) -> f64 {
+        at + (value - self.value) / self.slope
+    }
+}
+
+impl Add for Slanted {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            value: self.value + other.value,
+            slope: self.slope + other.slope,
+        }
+    }
 }
 
 impl Sum for Slanted {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |sum, one| Self {
-            value: sum.value + one.value,
-            slope: sum.slope + one.slope,
-        })
+        all.fold(Self::default(), Add::add)
     }
 }
 
@@ -128,12 +156,25 @@ pub struct Concentration {
 }
 
 impl Concentration {
+    /// That of these without some, of rows other than the hottest, that collide with this probability.
+    pub(crate) fn without(self, collision: f64) -> Self {
+        let left = larger(self.collision - collision, self.hottest * self.hottest);
+        Self {
+            collision: left,
+            ..self
+        }
+    }
+
     /// That of a share of the accesses, which has all the rows that these concentrate on.
     pub(crate) fn within(self, share: f64) -> Self {
-        let inverse = 1.0 / larger(share, 1e-9);
+        self.times(1.0 / larger(share, 1e-9))
+    }
+
+    /// The same where there are so many times as many accesses.
+    pub(crate) fn times(self, factor: f64) -> Self {
         Self {
-            collision: smaller(self.collision * (inverse * inverse), 1.0),
-            hottest: smaller(self.hottest * inverse, 1.0),
+            collision: smaller(self.collision * (factor * factor), 1.0),
+            hottest: smaller(self.hottest * factor, 1.0),
         }
     }
 }
@@ -142,53 +183,45 @@ impl Concentration {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Locality {
     rows: f64,
-    /// Different rows per access, by the number of accesses looked at.
-    distinct: Curve,
-    /// Probability that two reads are of the same row, and share of the hottest one, where accesses to
-    /// one row among so many are one read.
-    collision: Curve,
-    hottest: Curve,
-    /// Expected rows and share of hits of a cache, by its characteristic time, least recently used and
-    /// first in first out; and of the rows whose rate is at least one over a number.
+    /// By the number of accesses looked at: different rows per access; probability that two reads are of
+    /// the same row, and share of the hottest one, where accesses to one row among so many are one read.
+    merged: Curves<3>,
+    /// Of a cache, by its characteristic time, least recently used and first in first out; and of the rows
+    /// whose rate is at least one over a number.
     caches: [Residents; 3],
     /// Probability that two accesses are of the same row and a cold one, and share of the hottest cold
     /// row, where rows are cold whose rate is below one over a number.
-    cold: Cold,
+    cold: Curves<2>,
 }
 
-/// What is left of the accesses without the hot rows.
+/// Content of a cache, by its characteristic time: expected rows, and share of the accesses that it serves.
 #[derive(Debug, Clone, PartialEq)]
-struct Cold {
-    collision: Curve,
-    hottest: Curve,
-}
-
-/// Content of a cache, by its characteristic time.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Residents {
-    rows: Curve,
-    hits: Curve,
-}
+pub(crate) struct Residents(Curves<2>);
 
 impl Residents {
+    const ROWS: usize = 0;
+    const HITS: usize = 1;
+
     /// Tabulates what a cache has of the rows of this popularity.
     pub(crate) fn new(popularity: &Popularity, policy: CachePolicy) -> Self {
-        let bins = popularity.bins();
-        let sum = |of: &dyn Fn(&Bin) -> f64| bins.iter().map(|bin| bin.rows * of(bin)).sum::<f64>();
-        Self {
-            rows: Curve::new(|time| sum(&|bin| policy.resident(bin.share * time))),
-            hits: Curve::new(|time| sum(&|bin| bin.share * policy.resident(bin.share * time))),
-        }
+        let content = |time: f64| {
+            let bins = popularity.bins().iter();
+            bins.fold([0.0; 2], |[rows, hits], bin| {
+                let resident = bin.rows * policy.resident(bin.share * time);
+                [rows + resident, hits + resident * bin.share]
+            })
+        };
+        Self(Curves::new(content))
     }
 
     /// Expected rows; in proportion to times below 1.
     pub(crate) fn rows(&self, log_time: f64) -> f64 {
-        self.rows.growing_at_log(log_time)
+        self.0.growing_at_log(Self::ROWS, log_time)
     }
 
     /// Share of the accesses that it serves; in proportion to times below 1.
     pub(crate) fn hits(&self, log_time: f64) -> f64 {
-        self.hits.growing_at_log(log_time).min(1.0)
+        self.0.growing_at_log(Self::HITS, log_time).min(1.0)
     }
 }
 
@@ -200,24 +233,21 @@ impl Locality {
         let bins = popularity.bins();
         let seen = |bin: &Bin, draws: f64| -(draws * (-bin.share).ln_1p()).exp_m1();
         let sum = |of: &dyn Fn(&Bin) -> f64| bins.iter().map(|bin| bin.rows * of(bin)).sum::<f64>();
-        let hottest = |draws: f64| bins.first().map_or(0.0, |bin| seen(bin, draws));
         Self {
             rows: popularity.rows(),
-            distinct: Curve::new(|draws| popularity.unique(draws) / draws),
-            collision: Curve::new(|draws| {
-                sum(&|bin| seen(bin, draws).powi(2)) / popularity.unique(draws).powi(2)
+            merged: Curves::new(|draws| {
+                let unique = popularity.unique(draws);
+                let hottest = bins.first().map_or(0.0, |bin| seen(bin, draws));
+                let collision = sum(&|bin| seen(bin, draws).powi(2)) / unique.powi(2);
+                [unique / draws, collision, hottest / unique]
             }),
-            hottest: Curve::new(|draws| hottest(draws) / popularity.unique(draws)),
             caches: POLICIES.map(|policy| Residents::new(popularity, policy)),
-            cold: Cold {
-                collision: Curve::new(|time| {
-                    sum(&|bin| bin.share.powi(2) * f64::from(u8::from(bin.share * time < 1.0)))
-                }),
-                hottest: Curve::new(|time| {
-                    let mut cold = bins.iter().filter(|bin| bin.share * time < 1.0);
-                    cold.next().map_or(0.0, |bin| bin.share)
-                }),
-            },
+            cold: Curves::new(|time| {
+                let is_cold = |bin: &Bin| bin.share * time < 1.0;
+                let hottest = bins.iter().find(|bin| is_cold(bin));
+                let collision = sum(&|bin| bin.share.powi(2) * f64::from(u8::from(is_cold(bin))));
+                [collision, hottest.map_or(0.0, |bin| bin.share)]
+            }),
         }
     }
 
@@ -228,33 +258,32 @@ impl Locality {
 
     /// Different rows among so many accesses, per access.
     pub(crate) fn distinct(&self, draws: Place) -> f64 {
-        self.distinct.at(draws)
+        self.merged.one_at(0, draws).value
     }
 
     /// The reads of a stream where accesses to one row among `merged` are one read; 1 merges none.
     pub(crate) fn concentration(&self, merged: Place) -> Concentration {
-        Concentration {
-            collision: self.collision.at(merged),
-            hottest: self.hottest.at(merged),
-        }
+        let [_, collision, hottest] = self.merged.at(merged);
+        Concentration { collision, hottest }
     }
 
-    /// Share of accesses to cold rows, and those accesses, where rows are hot that are asked for at
-    /// least once in e^`log_time` accesses.
-    pub(crate) fn cold(&self, log_time: f64) -> (f64, Concentration) {
+    /// Share of accesses to hot rows, and how those to all others concentrate among all, where rows are hot that
+    /// are asked for at least once in e^`log_time` accesses.
+    pub(crate) fn parted(&self, log_time: f64) -> (Slanted, Concentration) {
         let place = Place::at_log(log_time);
-        let hot = self.caches[CachePolicy::Static as usize].hits.at(place);
-        let share = 1.0 - smaller(hot, 1.0);
-        let of_all = Concentration {
-            collision: self.cold.collision.at(place),
-            hottest: self.cold.hottest.at(place),
-        };
-        (share, of_all.within(share))
+        let hot = self.hits_at(CachePolicy::Static, place);
+        let [collision, hottest] = self.cold.at(place);
+        (hot, Concentration { collision, hottest })
     }
 
     /// Share of the accesses that a cache with this characteristic time serves.
     pub(crate) fn hits(&self, policy: CachePolicy, log_time: f64) -> Slanted {
-        let hits = self.caches[policy as usize].hits.slanted_at_log(log_time);
+        self.hits_at(policy, Place::at_log(log_time))
+    }
+
+    fn hits_at(&self, policy: CachePolicy, place: Place) -> Slanted {
+        let of_cache = &self.caches[policy as usize].0;
+        let hits = of_cache.one_at(Residents::HITS, place);
         Slanted {
             value: smaller(hits.value, 1.0),
             ..hits
@@ -263,37 +292,44 @@ impl Locality {
 
     /// Rows in such a cache.
     pub(crate) fn residents(&self, policy: CachePolicy, log_time: f64) -> Slanted {
-        self.caches[policy as usize].rows.slanted_at_log(log_time)
+        let of_cache = &self.caches[policy as usize].0;
+        of_cache.one_at(Residents::ROWS, Place::at_log(log_time))
     }
 }
+
+pub(crate) const THOUSANDTH: f64 = 1e-3;
 
 /// The logarithm, within the range of curves, at which what is in store has a positive value, to a
 /// thousandth of it. It grows like a power of the time, so its logarithm is nearly straight.
 pub(crate) fn log_time_where_equal(of: impl Fn(f64) -> Slanted, value: f64) -> f64 {
-    log_time_where_zero(MIDDLE, |log_time| {
+    let excess = |log_time| {
         let found = of(log_time);
         Slanted {
             value: (found.value / value).max(f64::MIN_POSITIVE).ln(),
             slope: found.slope / found.value,
         }
-    })
+    };
+    log_time_where_zero(MIDDLE, excess(MIDDLE), THOUSANDTH, excess)
 }
 
-/// The logarithm, within the range of curves, at which a growing function is zero, to a thousandth of the
-/// function or of the logarithm: by some steps of Newton's method from `start`, within bounds that
-/// bisection narrows where it fails. The nearer end where it has no zero.
-pub(crate) fn log_time_where_zero(start: f64, of: impl Fn(f64) -> Slanted) -> f64 {
-    const NEAR: f64 = 1e-3;
+/// The logarithm, within the range of curves, at which a growing function is zero, to `tolerance` of the
+/// function or a thousandth of the logarithm: by some steps of Newton's method from a place where it is known,
+/// within bounds that bisection narrows where it fails. The nearer end where it has no zero.
+pub(crate) fn log_time_where_zero(
+    mut at: f64,
+    mut found: Slanted,
+    tolerance: f64,
+    of: impl Fn(f64) -> Slanted,
+) -> f64 {
     const STEPS: u32 = 10;
-    let (mut low, mut high, mut at, mut steps) = (0.0, MOST, start, 0);
+    let (mut low, mut high, mut steps) = (0.0, MOST, 0);
     // Whether the ends of the range are known to lie on either side of the zero.
     let (mut low_is_below, mut high_is_above) = (false, false);
     loop {
-        let found = of(at);
-        if found.value.abs() < NEAR || high - low < NEAR {
+        if found.value.abs() < tolerance || high - low < THOUSANDTH {
             return at;
         }
-        let next = at - found.value / found.slope;
+        let next = found.place_of(0.0, at);
         if found.value < 0.0 {
             if at == MOST {
                 return at;
@@ -315,6 +351,34 @@ pub(crate) fn log_time_where_zero(start: f64, of: impl Fn(f64) -> Slanted) -> f6
         } else {
             0.5 * (low + high)
         };
+        found = of(at);
+    }
+}
+
+/// Reads of some tables.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Spread {
+    reads: f64,
+    /// Pairs of reads of the same row.
+    pairs: f64,
+    /// Reads of each table's hottest row.
+    heads: Vec<f64>,
+}
+
+impl Spread {
+    /// None yet of so many tables.
+    pub(crate) fn of_tables(count: usize) -> Self {
+        Self {
+            heads: Vec::with_capacity(count),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a table's.
+    pub(crate) fn add(&mut self, reads: f64, rows: Concentration) {
+        self.reads += reads;
+        self.pairs += reads * reads * rows.collision;
+        self.heads.push(reads * rows.hottest);
     }
 }
 
@@ -336,25 +400,21 @@ const NORMAL_MAXIMA: [f64; 12] = [
 ];
 
 impl Imbalance {
-    /// Rows opened by all, and tables with their reads.
-    pub(crate) fn new(activations: f64, tables: &[(f64, Concentration)]) -> Self {
-        let reads: f64 = tables.iter().map(|(reads, _)| reads).sum();
+    /// Rows opened by all reads.
+    pub(crate) fn new(activations: f64, spread: &Spread) -> Self {
+        let reads = spread.reads;
         if reads <= 0.0 {
             return Self::default();
         }
         let inverse = 1.0 / reads;
-        let share = |own: f64| own * inverse;
-        let collision = tables
-            .iter()
-            .map(|(own, rows)| share(*own).powi(2) * rows.collision);
-        let heads = || tables.iter().map(|(own, rows)| share(*own) * rows.hottest);
-        let hottest = heads().fold(0.0, larger);
+        let hottest = spread.heads.iter().copied().fold(0.0, larger);
+        let hot = spread.heads.iter().filter(|&&head| head >= 0.5 * hottest);
         Self {
             activations,
             reads,
-            collision: collision.sum(),
-            hottest,
-            hot_tables: heads().filter(|&head| head >= 0.5 * hottest).count() as f64,
+            collision: spread.pairs * (inverse * inverse),
+            hottest: hottest * inverse,
+            hot_tables: hot.count() as f64,
         }
     }
 
@@ -417,18 +477,18 @@ mod tests {
                 sum
             });
             let points: Vec<f64> = points.collect();
-            let curve = Curve(std::array::from_fn(|point| points[point] / sum.max(1e-9)));
-            let value = curve.0[0] + value * (1.0 - curve.0[0]);
+            let curve = Curves(std::array::from_fn(|point| [points[point] / sum.max(1e-9)]));
+            let value = curve.0[0][0] + value * (1.0 - curve.0[0][0]);
             let calls = Cell::new(0);
             let of = |log_time| {
                 calls.set(calls.get() + 1);
-                let found = curve.slanted_at_log(log_time);
+                let found = curve.one_at(0, Place::at_log(log_time));
                 Slanted { value: found.value - value, ..found }
             };
-            let found = log_time_where_zero(start, of);
+            let found = log_time_where_zero(start, of(start), THOUSANDTH, of);
             prop_assert!(calls.get() < 30, "{} calls", calls.get());
             prop_assert!((0.0..=MOST).contains(&found));
-            let beside = |by: f64| curve.at_log(found + by) - value;
+            let beside = |by: f64| curve.one_at(0, Place::at_log(found + by)).value - value;
             let (below, above) = (beside(-2e-3), beside(2e-3));
             let is_near = below < 1e-3 && above > -1e-3;
             let has_none = (found == MOST && above < 0.0) || (found == 0.0 && below > 0.0);

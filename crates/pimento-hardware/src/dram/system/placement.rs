@@ -5,7 +5,9 @@ use crate::{
     dram::{
         cache::CachePolicy,
         counts::{Accesses, TableReads},
-        locality::{Place, Slanted, log_time_where_equal, log_time_where_zero},
+        locality::{
+            Concentration, MIDDLE, MOST, Place, Slanted, log_time_where_equal, log_time_where_zero,
+        },
         system::{
             MemorySystem, Subtables, Tier,
             sums::Sums,
@@ -61,16 +63,21 @@ impl Placement {
         self.cache_share = if lookups > 0.0 { hits / lookups } else { 0.0 };
     }
 
-    /// Hot rows to the fast memory: as many as it holds, or fewer where the slow one would wait.
+    /// Hot rows to the fast memory: so many that both memories take as long, or as many as it holds.
     fn split(&mut self, tiers: [&Tier; 2], system: &MemorySystem, asked: &TierLoad<'_>) {
         let mut heat = Heat::new(asked);
-        let stored = |log_time| heat.stored_bytes(log_time);
-        let full = log_time_where_equal(stored, tiers[0].capacity_bytes());
-        let halves = Halves::new(tiers, &mut heat, full).balanced(tiers, &mut heat);
-        let hot_bytes = heat.stored_bytes(halves.log_time).value;
+        let mut halves = Halves::balanced(tiers, &mut heat);
+        let mut hot_bytes = heat.stored_bytes(halves.hot.log_time).value;
+        let capacity = tiers[0].capacity_bytes();
+        if hot_bytes > capacity {
+            let stored = |log_time| heat.stored_bytes(log_time);
+            let full = log_time_where_equal(stored, capacity);
+            halves = Halves::new(tiers, &mut heat, full);
+            hot_bytes = capacity;
+        }
         let bytes = |table: &TableReads<'_>| table.locality.rows() * table.row_bytes;
         let bytes: f64 = asked.reads.iter().map(bytes).sum();
-        self.hot_share = halves.hot_share;
+        self.hot_share = halves.hot.share;
         self.stored_bytes = vec![
             hot_bytes + asked.fetched_bytes * copies_of(tiers[0], system),
             (bytes - hot_bytes).max(0.0),
@@ -129,39 +136,88 @@ impl<'a> Heat<'a> {
         })
     }
 
-    /// Share of the look-ups that goes to hot rows.
-    fn share(&self, log_time: f64) -> Slanted {
+    /// Where rows are hot that are asked for at least once in e^`log_time` accesses.
+    fn at(&self, log_time: f64) -> Hot {
         let hits = self.sum(log_time, |table, log_time| {
             let hits = table.locality.hits(CachePolicy::Static, log_time);
             hits.times(table.lookups)
         });
-        hits.times(1.0 / self.lookups)
+        Hot::new(log_time, hits.times(1.0 / self.lookups))
     }
 
-    /// Fills in the parts, and returns the share of the look-ups that goes to hot rows.
-    fn divide(&mut self, log_time: f64) -> f64 {
-        let mut of_hot = 0.0;
+    /// Where look-ups of hot rows over the others have this ratio, by its logarithm, to a fiftieth of the way from
+    /// `near`.
+    fn log_time_of(&self, ratio: f64, near: &Hot) -> f64 {
+        const SHARE_OF_WAY: f64 = 0.02;
+        /// A step over which the ratio is nearly straight.
+        const SHORT: f64 = 0.05;
+        let next = near.ratio.place_of(ratio, near.log_time);
+        if (next - near.log_time).abs() < SHORT {
+            return next;
+        }
+        let excess = |hot: Hot| Slanted {
+            value: hot.ratio.value - ratio,
+            ..hot.ratio
+        };
+        let of = |log_time| excess(self.at(log_time));
+        let start = excess(*near);
+        let tolerance = SHARE_OF_WAY * start.value.abs();
+        log_time_where_zero(near.log_time, start, tolerance, of)
+    }
+
+    /// Logarithm of the look-ups of hot rows over the others with which both memories would take as long if all
+    /// were of one table whose rows are asked for alike.
+    fn even_ratio(&mut self, tiers: [&Tier; 2]) -> f64 {
+        self.divide_sums(0.5);
+        let reads = self.asked.reads.iter();
+        let bytes: f64 = reads.map(|table| table.lookups * table.row_bytes).sum();
+        let half = TableReads {
+            lookups: 0.5 * self.lookups,
+            row_bytes: bytes / self.lookups,
+            accesses: Accesses::Cold(Concentration::default()),
+            ..self.asked.reads[0]
+        };
+        let busy_ns = |tier, part: &TierLoad<'a>| {
+            let load = TierLoad {
+                reads: vec![half],
+                sums: part.sums.clone(),
+                ..*part
+            };
+            TierTime::new(tier, &load).busy_ns()
+        };
+        let [hot, cold] = &self.parts;
+        (busy_ns(tiers[1], cold) / busy_ns(tiers[0], hot)).ln() / Halves::USUAL_SLOPE
+    }
+
+    /// Fills in the parts where rows are hot that are asked for at least once in e^`log_time` accesses.
+    fn divide(&mut self, log_time: f64) -> Hot {
+        let mut of_hot = Slanted::default();
         let [hot, cold] = &mut self.parts;
         let parts = hot.reads.iter_mut().zip(&mut cold.reads);
         let tables = self.asked.reads.iter().zip(&self.offsets);
         for ((table, offset), (hot, cold)) in tables.zip(parts) {
-            let (cold_share, concentration) = table.locality.cold(log_time + offset);
-            let share = 1.0 - cold_share;
-            hot.lookups = table.lookups * share;
-            cold.lookups = table.lookups * cold_share;
-            of_hot += hot.lookups;
+            let (share, of_cold) = table.locality.parted(log_time + offset);
+            let lookups = share.times(table.lookups);
+            hot.lookups = lookups.value;
+            cold.lookups = table.lookups - lookups.value;
+            of_hot = of_hot + lookups;
             // Behind a cache no row is hot any more.
             if !matches!(table.accesses, Accesses::Missed(_)) {
-                hot.accesses = Accesses::Hot(share);
-                cold.accesses = Accesses::Cold(concentration);
+                hot.accesses = Accesses::Hot {
+                    share: share.value,
+                    cold_collision: of_cold.collision,
+                };
+                cold.accesses = Accesses::Cold(of_cold.within(1.0 - share.value));
             }
         }
-        let share = if self.lookups > 0.0 {
-            of_hot / self.lookups
-        } else {
-            0.0
-        };
-        for (part, share) in self.parts.iter_mut().zip([share, 1.0 - share]) {
+        let hot = Hot::new(log_time, of_hot.times(1.0 / self.lookups));
+        self.divide_sums(hot.share);
+        hot
+    }
+
+    fn divide_sums(&mut self, hot_share: f64) {
+        let shares = [hot_share, 1.0 - hot_share];
+        for (part, share) in self.parts.iter_mut().zip(shares) {
             for (part, all) in part.sums.iter_mut().zip(&self.asked.sums) {
                 part.rows = all.rows * share;
                 part.values = all.values * share;
@@ -170,38 +226,69 @@ impl<'a> Heat<'a> {
             }
             part.remote_bytes = self.asked.remote_bytes * share;
         }
-        share
+    }
+}
+
+/// Which rows are hot.
+#[derive(Debug, Clone, Copy)]
+struct Hot {
+    /// Those that are asked for at least once in so many accesses, e to this power.
+    log_time: f64,
+    /// Share of the look-ups that goes to them.
+    share: f64,
+    /// Logarithm of those look-ups over the others.
+    ratio: Slanted,
+}
+
+impl Hot {
+    fn new(log_time: f64, share: Slanted) -> Self {
+        Self {
+            log_time,
+            share: share.value,
+            ratio: share.log_odds(),
+        }
     }
 }
 
 /// A batch over two memories.
 #[derive(Debug, Clone, Copy)]
 struct Halves {
-    /// Rows are hot that are asked for at least once in so many accesses, e to this power.
-    log_time: f64,
-    /// Share of the look-ups that goes to hot rows.
-    hot_share: f64,
+    hot: Hot,
     /// Of the memory of hot rows and of the other.
     times: [TierTime; 2],
 }
 
 impl Halves {
     /// Logarithm of the ratio of the times at which they are taken as equal.
-    const NEAR: f64 = 2e-3;
+    const NEAR: f64 = 3e-3;
     /// By how much that logarithm grows with the one of the ratio of the look-ups, until it is known: the more
     /// look-ups, the more of them are of the same rows.
-    const USUAL_SLOPE: f64 = 0.95;
+    const USUAL_SLOPE: f64 = 0.94;
     /// Guesses before ends are halved.
     const GUESSES: u32 = 6;
 
     fn new(tiers: [&Tier; 2], heat: &mut Heat<'_>, log_time: f64) -> Self {
-        let hot_share = heat.divide(log_time);
-        let [hot, cold] = &heat.parts;
+        let hot = heat.divide(log_time);
+        let [of_hot, of_cold] = &heat.parts;
         Self {
-            log_time,
-            hot_share,
-            times: [TierTime::new(tiers[0], hot), TierTime::new(tiers[1], cold)],
+            hot,
+            times: [
+                TierTime::new(tiers[0], of_hot),
+                TierTime::new(tiers[1], of_cold),
+            ],
         }
+    }
+
+    /// Time until both memories are free for the next batch.
+    fn busy_ns(&self) -> f64 {
+        let [hot, cold] = self.times.each_ref().map(TierTime::busy_ns);
+        hot.max(cold)
+    }
+
+    /// These, or those that take less time.
+    fn or_better(self, others: Option<&Self>) -> Self {
+        let better = others.filter(|others| others.busy_ns() < self.busy_ns());
+        better.copied().unwrap_or(self)
     }
 
     /// Logarithm of the time of the memory of hot rows over that of the other.
@@ -210,42 +297,43 @@ impl Halves {
         (hot / cold).ln()
     }
 
-    /// Logarithm of the look-ups of hot rows over the others.
-    fn lookup_ratio(&self) -> f64 {
-        (self.hot_share / (1.0 - self.hot_share)).ln()
-    }
-
-    /// These, or with fewer hot rows, so that both memories take as long, where the slow one would
-    /// otherwise be idle.
-    fn balanced(self, tiers: [&Tier; 2], heat: &mut Heat<'_>) -> Self {
-        let (mut last, mut slope, mut guesses) = (self, Self::USUAL_SLOPE, 0);
-        let (mut low, mut high) = (0.0, self.log_time);
-        let mut excess = self.time_ratio();
-        if excess <= 0.0 {
-            return self;
+    /// So many hot rows that both memories take as long, were there room for all in the fast one.
+    fn balanced(tiers: [&Tier; 2], heat: &mut Heat<'_>) -> Self {
+        if heat.lookups <= 0.0 {
+            return Self {
+                hot: Hot::new(MIDDLE, Slanted::default()),
+                times: Default::default(),
+            };
         }
-        while excess.abs() > Self::NEAR && high - low > Self::NEAR {
-            // One logarithm over the other is nearly straight.
-            let even = 1.0 / (1.0 + (excess / slope - last.lookup_ratio()).exp());
-            let spread = even * (1.0 - even);
-            let guess = log_time_where_zero(last.log_time, |log_time| {
-                let found = heat.share(log_time);
-                Slanted {
-                    value: (found.value - even) / spread,
-                    slope: found.slope / spread,
-                }
-            });
+        let (mut low, mut high, mut guesses) = (0.0, MOST, 0);
+        let (mut near, mut ratio) = (heat.at(MIDDLE), heat.even_ratio(tiers));
+        let (mut last, mut slope) = (None, Self::USUAL_SLOPE);
+        let mut best: Option<Self> = None;
+        loop {
+            let guess = heat.log_time_of(ratio, &near);
             let is_inside = guesses < Self::GUESSES && low < guess && guess < high;
             guesses += 1;
             let log_time = if is_inside { guess } else { 0.5 * (low + high) };
             let halves = Self::new(tiers, heat, log_time);
-            let found = halves.time_ratio();
-            let end = if found > 0.0 { &mut high } else { &mut low };
-            *end = halves.log_time;
-            slope = (found - excess) / (halves.lookup_ratio() - last.lookup_ratio());
-            (last, excess) = (halves, found);
+            let excess = halves.time_ratio();
+            if excess.abs() <= Self::NEAR {
+                return halves;
+            }
+            let end = if excess > 0.0 { &mut high } else { &mut low };
+            *end = log_time;
+            near = halves.hot;
+            best = Some(halves.or_better(best.as_ref()));
+            if high - low <= Self::NEAR {
+                // Where the ratio jumps, as where the last cold row becomes hot, it is even nowhere.
+                return Self::new(tiers, heat, MOST).or_better(best.as_ref());
+            }
+            let found = near.ratio.value;
+            if let Some((last_ratio, last_excess)) = last.replace((found, excess)) {
+                slope = (excess - last_excess) / (found - last_ratio);
+            }
+            // One logarithm over the other is nearly straight.
+            ratio = found - excess / slope;
         }
-        last
     }
 }
 
@@ -333,4 +421,53 @@ fn remote_share(tier: &Tier) -> f64 {
 /// Bytes of all sums of a batch.
 pub(super) fn result_bytes(batch: f64, tables: &[GatherTable]) -> f64 {
     batch * tables.iter().map(GatherTable::result_bytes).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EmbeddingTable, Law, RankingModel};
+
+    /// Every workload, as it is and with one look-up of each table, evenly and unevenly asked for, on every
+    /// system of two memories, against 200 placements.
+    #[test]
+    fn no_other_placement_is_faster() {
+        let systems = ["space", "heam", "proactivepim", "host-hbm"];
+        let systems = systems.map(|name| MemorySystem::preset(name).expect("built in"));
+        for model in RankingModel::preset_names() {
+            let tables = RankingModel::preset(model).expect("built in").tables(32);
+            let once = |table: &EmbeddingTable| EmbeddingTable {
+                lookups: 1,
+                ..*table
+            };
+            let once: Vec<_> = tables.iter().map(once).collect();
+            for (tables, exponent) in [(&tables, 0.8), (&tables, 1.2), (&once, 0.0), (&once, 1.05)]
+            {
+                let law = Law {
+                    exponent,
+                    shift: 0.0,
+                };
+                let gathers = Gathers::by_law(tables, law);
+                for system in &systems {
+                    check(system, &gathers, model);
+                }
+            }
+        }
+    }
+
+    fn check(system: &MemorySystem, gathers: &Gathers, model: &str) {
+        let mut asked = asked(system, gathers);
+        if let Some(cache) = &system.cache {
+            asked.reads = cached(&asked.reads, cache.policy, cache.bytes);
+        }
+        let tiers = [&system.tiers[0], &system.tiers[1]];
+        let mut heat = Heat::new(&asked);
+        let found_ns = Halves::balanced(tiers, &mut heat).busy_ns();
+        for step in 0..=200 {
+            let log_time = MOST * f64::from(step) / 200.0;
+            let other_ns = Halves::new(tiers, &mut heat, log_time).busy_ns();
+            let is_best = found_ns <= 1.01 * other_ns;
+            assert!(is_best, "{} {model}: {found_ns} {other_ns}", system.name());
+        }
+    }
 }

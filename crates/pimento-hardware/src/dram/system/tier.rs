@@ -8,7 +8,7 @@ use crate::{
         cache::CachePolicy,
         channel::{Busiest, ChannelReads, ChannelTime},
         counts::{Accesses, StreamReads, TableReads},
-        locality::{MIDDLE, Slanted, log_time_where_equal, log_time_where_zero},
+        locality::{MIDDLE, Slanted, THOUSANDTH, log_time_where_equal, log_time_where_zero},
         system::{
             Layout, Tier,
             sums::{Sums, WayOfSums},
@@ -381,14 +381,14 @@ fn misses<'a>(tier: &Tier, reads: &[TableReads<'a>]) -> Option<Vec<TableReads<'a
     let log_time = hot_share_at(reads, units.copied_share);
     let mut left = Vec::with_capacity(2 * reads.len());
     for (table, log_time) in reads.iter().zip(log_time) {
-        let (cold, concentration) = table.locality.cold(log_time);
+        let (hot, of_cold) = table.locality.parted(log_time);
         left.push(TableReads {
-            lookups: table.lookups * cold,
-            accesses: Accesses::Cold(concentration),
+            lookups: table.lookups * (1.0 - hot.value),
+            accesses: Accesses::Cold(of_cold.within(1.0 - hot.value)),
             ..*table
         });
         left.push(TableReads {
-            lookups: table.lookups * (1.0 - cold),
+            lookups: table.lookups * hot.value,
             // Copies are read in turn, each its share.
             accesses: Accesses::Missed(1.0),
             ..*table
@@ -437,13 +437,14 @@ fn hot_share_at(reads: &[TableReads<'_>], share: f64) -> Vec<f64> {
         };
         tables.map(hits).sum::<Slanted>().times(1.0 / all)
     };
-    let log_time = log_time_where_zero(MIDDLE, |log_time| {
+    let excess = |log_time| {
         let found = hot(log_time).times(1.0 / share);
         Slanted {
             value: found.value - 1.0,
             ..found
         }
-    });
+    };
+    let log_time = log_time_where_zero(MIDDLE, excess(MIDDLE), THOUSANDTH, excess);
     traffic.iter().map(|traffic| log_time + traffic).collect()
 }
 
