@@ -33,9 +33,16 @@ pub struct MergePlan {
 impl MergePlan {
     /// The best of what [`Self::published`] tries and of merging any run of the tables, sorted by rows or
     /// by bytes, each placed by [`PlacementRule::Exchange`]: O(N²) sets of pairs. Then any two tables
-    /// are taken apart and paired anew until nothing gets better.
+    /// are taken apart and paired anew until nothing gets better. Where no product could be faster than none, or the
+    /// tables exceed the memory as they are, none is tried.
     pub fn best(tables: &[EmbeddingTable], memory: &BankMemory) -> Self {
         let stored = MergedTable::stored(tables);
+        let apart = Self::unmerged(tables, memory, PlacementRule::Exchange);
+        let placer = Placer::new(&stored, memory, PlacementRule::Exchange.into());
+        let is_full = apart.storage_bytes() > memory.capacity_bytes();
+        if is_full || apart.layout.is_beyond(placer.bound_of_products_ns(), false) {
+            return apart;
+        }
         let mut best = Self::published(tables, memory, None);
         for order in [Order::Rows, Order::Bytes] {
             let sorted = sorted(&stored, order);

@@ -187,9 +187,29 @@ impl Placer {
         }
     }
 
-    /// A time that no layout of the tables is below, ns: of those that fit none of the small banks, some
-    /// large bank serves as many as there are rounds.
+    /// A time that no layout of the tables is below, ns.
     pub(super) fn bound_ns(&self) -> f64 {
+        self.least_ns(|_| true)
+    }
+
+    /// A time that no layout is below, ns, of these tables or of products of theirs.
+    pub(super) fn bound_of_products_ns(&self) -> f64 {
+        let capacities = self.banks.iter().map(|bank| bank.capacity_bytes);
+        let room = capacities.fold(0.0, f64::max);
+        self.least_ns(|tables| {
+            let fits = |(at, a): (usize, &MergedTable)| {
+                let products = tables[..at].iter().filter_map(|b| a.times(*b));
+                products
+                    .map(|product| product.bytes())
+                    .any(|bytes| bytes <= room)
+            };
+            !tables.iter().enumerate().any(fits)
+        })
+    }
+
+    /// The longest look-up; and of the tables that fit none of the small banks, where `stay_apart`, some large
+    /// bank serves as many as there are rounds.
+    fn least_ns(&self, stay_apart: impl Fn(&[MergedTable]) -> bool) -> f64 {
         let capacities = self.banks.iter().map(|bank| bank.capacity_bytes);
         let mut bound_ns = 0.0_f64;
         let mut last = None;
@@ -197,17 +217,22 @@ impl Placer {
             if last.replace(small) == Some(small) {
                 continue;
             }
+            // From few bytes to many.
+            let from = self.tables.partition_point(|table| table.bytes() <= small);
             let large = self.banks.iter().filter(|bank| bank.capacity_bytes > small);
             let start_ns = { large.clone() }
                 .map(|bank| bank.start_ns)
                 .fold(f64::INFINITY, f64::min);
-            let tables = self.tables.iter().zip(&self.words_ns);
-            let mut times: Vec<f64> = { tables.filter(|(table, _)| table.bytes() > small) }
+            let tables = self.tables[from..].iter().zip(&self.words_ns[from..]);
+            let mut times: Vec<f64> = tables
                 .map(|(table, words_ns)| f64::from(table.lookups) * (start_ns + words_ns))
                 .collect();
             times.sort_by(f64::total_cmp);
-            let rounds = times.len().div_ceil(large.count().max(1));
-            bound_ns = bound_ns.max(times[..rounds].iter().sum());
+            bound_ns = bound_ns.max(times.last().copied().unwrap_or(0.0));
+            if stay_apart(&self.tables[from..]) {
+                let rounds = times.len().div_ceil(large.count().max(1));
+                bound_ns = bound_ns.max(times[..rounds].iter().sum());
+            }
         }
         bound_ns
     }
