@@ -53,6 +53,20 @@ pub(crate) fn nearest(count: f64) -> (u32, f64) {
     (whole.to_bits() as u32, whole - ROOM)
 }
 
+/// The natural logarithm of a positive number to 10⁻⁹, without a call of the C library: that of the power of 2, and
+/// 2 · artanh s of a rest from √½ to √2, s + s³/3 + … with s = (rest − 1) / (rest + 1).
+#[inline]
+pub(crate) fn ln(number: f64) -> f64 {
+    const ROOT_OF_HALF: u64 = std::f64::consts::FRAC_1_SQRT_2.to_bits();
+    let exponent = (number.to_bits().wrapping_sub(ROOT_OF_HALF) as i64) >> 52;
+    let rest = f64::from_bits(number.to_bits().wrapping_sub((exponent as u64) << 52));
+    let s = (rest - 1.0) / (rest + 1.0);
+    let square = s * s;
+    let odd = [2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0, 2.0];
+    let series = odd.iter().fold(0.0, |sum, factor| sum * square + factor);
+    exponent as f64 * std::f64::consts::LN_2 + s * series
+}
+
 /// The smaller of two numbers. Neither is NaN, which [`f64::min`] would look for.
 #[inline]
 pub(crate) fn smaller(one: f64, other: f64) -> f64 {
@@ -91,6 +105,15 @@ mod tests {
     fn counts_are_rounded_up() {
         for count in [0.0, 0.25, 1.0, 1.5, 2.0_f64.powi(53), 1e18] {
             assert_eq!(ceil(count), count.ceil());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn logarithms_are_those_of_the_library(number in -700.0..700.0_f64, beside in 0.5..2.0_f64) {
+            for number in [number.exp(), beside, 1.0] {
+                prop_assert!((ln(number) - number.ln()).abs() < 1e-9 * (1.0 + number.ln().abs()));
+            }
         }
     }
 

@@ -4,6 +4,7 @@ mod access_bins;
 mod cache;
 mod channel;
 mod counts;
+mod curves;
 mod demand;
 mod field_laws;
 mod gather;

@@ -139,21 +139,29 @@ proptest! {
         }
     }
 
-    /// A system of two memories against its fast one alone, where all tables fit into it.
+    /// A system of two memories against each alone, where all tables fit. For a single small table there may be
+    /// several balances, of which not the best one is found.
     #[test]
     fn a_second_memory_is_never_slower(
         name in prop::sample::select(vec!["space", "heam", "proactivepim", "host-hbm"]),
         gathers in gathers(),
     ) {
         let text = MemorySystem::preset_text(name).unwrap();
-        let slow = text.rfind("[[tiers]]").unwrap();
-        let alone = MemorySystem::parse(&text[..slow]).unwrap().cost(&gathers);
-        let both = MemorySystem::preset(name).unwrap().cost(&gathers);
-        prop_assert_eq!(alone.violation, 0.0);
-        let busy_ns = |cost: &SystemCost| {
-            cost.tiers.iter().map(|tier| tier.time.busy_ns()).fold(0.0, f64::max)
+        let (fast, slow) = (text.find("[[tiers]]").unwrap(), text.rfind("[[tiers]]").unwrap());
+        let busy_ns = |text: &str| {
+            let cost = MemorySystem::parse(text).unwrap().cost(&gathers);
+            assert_eq!(cost.violation, 0.0);
+            let times = cost.tiers.iter().map(|tier| tier.time.busy_ns() + tier.time.merge_ns);
+            times.fold(0.0, f64::max)
         };
-        prop_assert!(busy_ns(&both) <= 1.05 * busy_ns(&alone), "{} {}", busy_ns(&both), busy_ns(&alone));
+        let both_ns = busy_ns(text);
+        // Without units there is nothing to hold subtables, which these tables do not have.
+        let slow_alone = text[..fast].to_owned() + &text[slow..];
+        let slow_alone = slow_alone.replace("\nsubtables", "\n# ");
+        for (alone, tolerance) in [(&text[..slow], 1.05), (&slow_alone, 1.25)] {
+            let alone_ns = busy_ns(alone);
+            prop_assert!(both_ns <= tolerance * alone_ns, "{both_ns} {alone_ns} {alone}");
+        }
     }
 
     #[test]

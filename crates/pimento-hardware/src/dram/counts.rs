@@ -3,10 +3,11 @@
 use serde::Deserialize;
 
 use crate::{
-    arithmetic::{ceil, larger, smaller},
+    arithmetic::{ceil, larger, ln, smaller},
     dram::{
         channel::ChannelReads,
-        locality::{Concentration, Imbalance, Locality, Place, Spread},
+        curves::Place,
+        locality::{Concentration, Draws, Imbalance, Locality, Parted, Spread},
         standard::DramStandard,
     },
 };
@@ -64,15 +65,45 @@ pub enum Accesses {
     /// The share that a cache has missed: taken as evenly spread, and as of different rows but for
     /// those that would wait for one another without the cache.
     Missed(f64),
-    /// Those to the hottest rows.
-    Hot {
-        /// Their share of all.
-        share: f64,
-        /// Probability that two accesses are of the same row and that one is not among the hottest.
-        cold_collision: f64,
-    },
-    /// Those to all other rows.
-    Cold(Concentration),
+    /// So many different rows per access, on which they concentrate so.
+    Known(f64, Concentration),
+}
+
+/// Requests that wait together for the channels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    waiting: f64,
+    /// Of a table.
+    share: f64,
+    burst_bytes: f64,
+}
+
+impl Window {
+    pub(crate) fn new(
+        standard: &DramStandard,
+        channels: f64,
+        controller: Controller,
+        tables: usize,
+    ) -> Self {
+        Self {
+            waiting: channels * controller.waiting(standard),
+            share: 1.0 / tables as f64,
+            burst_bytes: f64::from(standard.organisation.burst_bytes),
+        }
+    }
+
+    /// Bursts of a row, and accesses to a table that wait together: one table's run, or runs of several.
+    fn of(&self, table: &TableReads<'_>) -> (f64, f64) {
+        let bursts = ceil(table.row_bytes / self.burst_bytes);
+        let vectors = self.waiting / bursts;
+        let together = larger(smaller(vectors, table.run), vectors * self.share);
+        (bursts, together)
+    }
+
+    /// Accesses to a table that wait together.
+    pub(crate) fn together(&self, table: &TableReads<'_>) -> f64 {
+        self.of(table).1
+    }
 }
 
 impl TableReads<'_> {
@@ -80,52 +111,75 @@ impl TableReads<'_> {
     /// concentrate, if those to the same row among them are one where they are merged.
     fn rows(&self, together: f64, merging: bool) -> (f64, Concentration) {
         let draws = smaller(together, self.lookups);
-        let merged = |draws: Place| if merging { draws } else { Place::FIRST };
         match self.accesses {
             Accesses::All => {
                 let place = Place::of_count(draws);
-                let of_stream = if merging && draws != together {
-                    Place::of_count(together)
-                } else {
-                    merged(place)
+                let merged = match (merging, draws == together) {
+                    (false, _) => Place::FIRST,
+                    (true, true) => place,
+                    (true, false) => Place::of_count(together),
                 };
-                let concentration = self.locality.concentration(of_stream);
+                let concentration = self.locality.concentration(merged);
                 (self.locality.distinct(place), concentration)
             }
             Accesses::Missed(share) => {
                 let distinct = self.locality.distinct(Place::of_count(draws / share));
                 (smaller(distinct / share, 1.0), Concentration::default())
             }
-            Accesses::Hot {
-                share,
-                cold_collision,
-            } => {
-                // Among all accesses, without those that are cold: of more different rows than all are, and of a
-                // row less for about every pair of the same.
-                let (inverse, cold) = (1.0 / larger(share, 1e-9), larger(1.0 - share, 1e-9));
-                let all = draws * inverse;
-                let place = Place::of_count(all);
-                let of_all = self.locality.distinct(place);
-                let of_cold = larger(of_all, cold / (cold + 0.5 * all * cold_collision));
-                let of_hot = (of_all - cold * of_cold) * inverse;
-                let distinct = if of_hot * draws < 1.0 {
-                    1.0 / larger(draws, 1.0)
-                } else {
-                    smaller(of_hot, 1.0)
-                };
-                let concentration = self.locality.concentration(merged(place));
-                let hot = if merging {
-                    let hot = concentration.without(cold_collision / (of_all * of_all));
-                    hot.times(inverse * of_all / distinct)
-                } else {
-                    concentration.without(cold_collision).times(inverse)
-                };
-                (distinct, hot)
-            }
-            Accesses::Cold(concentration) => (1.0, concentration),
+            Accesses::Known(distinct, concentration) => (distinct, concentration),
+        }
+    }
+
+    /// Those to hot rows, of which so many wait together, merged or not; and the logarithm of all look-ups.
+    pub(crate) fn hot(
+        &self,
+        parted: &Parted,
+        log_lookups: f64,
+        together: f64,
+        merging: bool,
+    ) -> Self {
+        let inverse = 1.0 / larger(parted.hot.value, LEAST);
+        let all = self.among(inverse, log_lookups, together);
+        let (rows, _) = parted.different(all);
+        let distinct = larger(rows, LEAST) * inverse / all.count;
+        let (place, factor) = if merging {
+            (all.place, all.different / distinct)
+        } else {
+            (Place::FIRST, 1.0)
+        };
+        let concentration = self.locality.concentration(place);
+        Self {
+            lookups: self.lookups * parted.hot.value,
+            accesses: Accesses::Known(distinct, parted.hot(concentration, factor * inverse)),
+            ..*self
+        }
+    }
+
+    /// Those to cold rows, of which so many wait together; and the logarithm of all look-ups.
+    pub(crate) fn cold(&self, parted: &Parted, log_lookups: f64, together: f64) -> Self {
+        let inverse = 1.0 / larger(1.0 - parted.hot.value, LEAST);
+        let all = self.among(inverse, log_lookups, together);
+        let (_, rows) = parted.different(all);
+        Self {
+            lookups: self.lookups * (1.0 - parted.hot.value),
+            accesses: Accesses::Known(rows * inverse / all.count, parted.cold(inverse)),
+            ..*self
+        }
+    }
+
+    /// The look-ups among which so many of a part of them wait together, of whose share this is the inverse.
+    fn among(&self, inverse: f64, log_lookups: f64, together: f64) -> Draws {
+        let all = together * inverse;
+        if self.lookups <= all {
+            self.locality.draws(self.lookups, log_lookups)
+        } else {
+            self.locality.draws(all, ln(all))
         }
     }
 }
+
+/// A share of accesses that is as good as none.
+const LEAST: f64 = 1e-9;
 
 /// The stream's reads, over all channels, and how they spread.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -147,16 +201,11 @@ impl StreamReads {
         merging: bool,
         tables: &[TableReads<'_>],
     ) -> Self {
-        let waiting = channels * controller.waiting(standard);
-        let burst_bytes = f64::from(standard.organisation.burst_bytes);
+        let window = Window::new(standard, channels, controller, tables.len());
         let (mut activations, mut reads) = (0.0, 0.0);
         let mut spread = Spread::of_tables(tables.len());
-        let each = 1.0 / tables.len() as f64;
         for table in tables {
-            let bursts = ceil(table.row_bytes / burst_bytes);
-            // The window holds one table's run, or runs of several.
-            let vectors = waiting / bursts;
-            let together = larger(smaller(vectors, table.run), vectors * each);
+            let (bursts, together) = window.of(table);
             let (distinct, concentration) = table.rows(together, merging);
             let kept = if merging { distinct } else { 1.0 };
             activations += table.lookups * distinct;
@@ -186,33 +235,56 @@ mod tests {
     use super::*;
     use crate::dram::popularity::Popularity;
 
-    /// Different hot rows among accesses to the hot ones, against the expectation row by row, where they are among
-    /// no more accesses than those in which a hot row is asked for once.
+    /// Different hot rows among accesses to the hot ones, and different cold ones, against the expectation row by
+    /// row.
     #[test]
-    fn different_hot_rows_are_those_of_all_without_the_cold() {
-        for exponent in [0.8, 1.05, 1.2] {
+    fn different_rows_are_hot_or_cold() {
+        for exponent in [0.0, 0.6, 0.8, 1.05, 1.2] {
             let law = Popularity::zipf_mandelbrot(100_000, exponent, 0.0);
             let locality = Locality::new(&law);
-            for (log_time, draws) in [(6.0, 20.0), (8.0, 20.0), (8.0, 200.0), (10.0, 200.0)] {
-                let (hot, of_cold) = locality.parted(log_time);
-                let share = hot.value;
-                let accesses = Accesses::Hot {
-                    share,
-                    cold_collision: of_cold.collision,
-                };
+            for (log_time, draws) in [
+                (6.0_f64, 20.0_f64),
+                (8.0, 20.0),
+                (8.0, 200.0),
+                (10.0, 200.0),
+            ] {
+                let parted = locality.parted(log_time.exp(), log_time);
+                let share = parted.hot.value;
                 let reads = TableReads {
                     lookups: 1e6,
                     run: 1.0,
                     row_bytes: 64.0,
                     locality: &locality,
-                    accesses,
+                    accesses: Accesses::All,
                 };
-                let (found, _) = reads.rows(draws, false);
-                let bins = law.bins().iter();
-                let hot = bins.filter(|bin| bin.share * log_time.exp() >= 1.0);
-                let seen = hot.map(|bin| bin.rows * (1.0 - (1.0 - bin.share).powf(draws / share)));
-                let exact = seen.sum::<f64>() / draws;
-                assert!((found / exact - 1.0).abs() < 0.02, "{found} {exact}");
+                let log_lookups = reads.lookups.ln();
+                // Few hot look-ups are all that there are.
+                let draws = draws.min(1e6 * share.max(1e-9));
+                let exact = |share: f64, is_in: &dyn Fn(f64) -> bool| {
+                    let bins = law.bins().iter();
+                    let bins = bins.filter(|bin| is_in(bin.share * log_time.exp()));
+                    let seen =
+                        bins.map(|bin| bin.rows * (1.0 - (1.0 - bin.share).powf(draws / share)));
+                    seen.sum::<f64>() / draws
+                };
+                let (hot, _) = reads
+                    .hot(&parted, log_lookups, draws, false)
+                    .rows(draws, false);
+                let (cold, _) = reads.cold(&parted, log_lookups, draws).rows(draws, false);
+                let exact_hot = exact(share, &|rate| rate >= 1.0);
+                let exact_cold = exact(1.0 - share, &|rate| rate < 1.0);
+                if share > 1e-3 {
+                    let is_long = draws / share > log_time.exp();
+                    let tolerance = if is_long { 0.12 } else { 0.02 };
+                    assert!(
+                        (hot / exact_hot - 1.0).abs() < tolerance,
+                        "{hot} {exact_hot}"
+                    );
+                }
+                assert!(
+                    (cold / exact_cold - 1.0).abs() < 0.005,
+                    "{cold} {exact_cold}"
+                );
             }
         }
     }

@@ -1,150 +1,13 @@
 //! What a closed form needs of a table's popularity, tabulated once.
 
-use std::{iter::Sum, ops::Add};
-
 use crate::{
-    arithmetic::{larger, nearest, smaller},
+    arithmetic::{larger, smaller},
     dram::{
         cache::CachePolicy,
+        curves::{Curves, Place, Slanted},
         popularity::{Bin, Popularity},
     },
 };
-
-/// Points of a curve, and their distance in natural logarithms: from 1 to 10^12.
-const POINTS: usize = 72;
-pub(crate) const STEP: f64 = 0.4;
-/// The last point, and one in the middle.
-pub(crate) const MOST: f64 = (POINTS - 1) as f64 * STEP;
-pub(crate) const MIDDLE: f64 = 0.5 * MOST;
-
-/// Functions of a positive number, straight between points of its logarithm, constant outside. What they are at
-/// a point lies side by side.
-#[derive(Debug, Clone, PartialEq)]
-struct Curves<const N: usize>([[f64; N]; POINTS]);
-
-impl<const N: usize> Curves<N> {
-    fn new(of: impl Fn(f64) -> [f64; N]) -> Self {
-        Self(std::array::from_fn(|point| of((point as f64 * STEP).exp())))
-    }
-
-    /// All of them.
-    fn at(&self, place: Place) -> [f64; N] {
-        let [low, high] = self.points(place);
-        std::array::from_fn(|curve| low[curve] + place.share * (high[curve] - low[curve]))
-    }
-
-    /// The one of that number, and its slope over the logarithm.
-    fn one_at(&self, curve: usize, place: Place) -> Slanted {
-        let [low, high] = self.points(place);
-        let rise = high[curve] - low[curve];
-        Slanted {
-            value: low[curve] + place.share * rise,
-            slope: rise * (1.0 / STEP),
-        }
-    }
-
-    /// The points between which it lies.
-    fn points(&self, place: Place) -> [&[f64; N]; 2] {
-        // It lies before the last one, which the compiler learns here.
-        let point = place.point.min(POINTS - 2);
-        [&self.0[point], &self.0[point + 1]]
-    }
-
-    /// The same, but in proportion to numbers below 1.
-    fn growing_at_log(&self, curve: usize, log: f64) -> f64 {
-        if log < 0.0 {
-            return self.0[0][curve] * log.exp();
-        }
-        self.one_at(curve, Place::at_log(log)).value
-    }
-}
-
-/// A place on curves: a share of the way from one of the points to the next.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Place {
-    point: usize,
-    share: f64,
-}
-
-impl Place {
-    /// Where curves begin.
-    pub(crate) const FIRST: Self = Self {
-        point: 0,
-        share: 0.0,
-    };
-
-    /// A number by its logarithm; the nearer end outside of the range.
-    fn at_log(log: f64) -> Self {
-        let way = log * (1.0 / STEP);
-        // Halfway between two points either of them will do.
-        let (point, before) = nearest(bounded(way - 0.5, (POINTS - 2) as f64));
-        Self {
-            point: point as usize,
-            share: bounded(way - before, 1.0),
-        }
-    }
-
-    /// A number of accesses, at least one.
-    pub(crate) fn of_count(number: f64) -> Self {
-        if number > 1.0 {
-            Self::at_log(number.ln())
-        } else {
-            Self::FIRST
-        }
-    }
-}
-
-/// `number`, or the nearer end of 0 to `most`.
-fn bounded(number: f64, most: f64) -> f64 {
-    smaller(larger(number, 0.0), most)
-}
-
-/// A function of a logarithm at some place, and its slope there.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Slanted {
-    pub(crate) value: f64,
-    pub(crate) slope: f64,
-}
-
-impl Slanted {
-    pub(crate) fn times(self, factor: f64) -> Self {
-        Self {
-            value: factor * self.value,
-            slope: factor * self.slope,
-        }
-    }
-
-    /// Of a share: the logarithm of its ratio to the rest.
-    pub(crate) fn log_odds(self) -> Self {
-        let rest = 1.0 - self.value;
-        Self {
-            value: (self.value / rest).ln(),
-            slope: self.slope / (self.value * rest),
-        }
-    }
-
-    /// Where it would have that value if it were straight, from the place where it has its own.
-    pub(crate) fn place_of(self, value: f64, at: f64) -> f64 {
-        at + (value - self.value) / self.slope
-    }
-}
-
-impl Add for Slanted {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            value: self.value + other.value,
-            slope: self.slope + other.slope,
-        }
-    }
-}
-
-impl Sum for Slanted {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), Add::add)
-    }
-}
 
 /// How accesses concentrate on rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -156,26 +19,74 @@ pub struct Concentration {
 }
 
 impl Concentration {
-    /// That of these without some, of rows other than the hottest, that collide with this probability.
-    pub(crate) fn without(self, collision: f64) -> Self {
-        let left = larger(self.collision - collision, self.hottest * self.hottest);
+    /// That of these without those of cold rows, which collide with this probability.
+    pub(crate) fn without(self, cold: f64) -> Self {
         Self {
-            collision: left,
+            collision: larger(self.collision - cold, self.hottest * self.hottest),
             ..self
         }
     }
 
-    /// That of a share of the accesses, which has all the rows that these concentrate on.
-    pub(crate) fn within(self, share: f64) -> Self {
-        self.times(1.0 / larger(share, 1e-9))
-    }
-
-    /// The same where there are so many times as many accesses.
+    /// That of some of the accesses, which have all the rows that these concentrate on, where all are `factor`
+    /// times as many.
     pub(crate) fn times(self, factor: f64) -> Self {
         Self {
             collision: smaller(self.collision * (factor * factor), 1.0),
             hottest: smaller(self.hottest * factor, 1.0),
         }
+    }
+}
+
+/// So many accesses to a table, of so many different rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Draws {
+    pub(crate) count: f64,
+    pub(crate) place: Place,
+    /// Different rows per access.
+    pub(crate) different: f64,
+}
+
+/// A table's accesses, parted into those to hot rows, that are asked for at least once in so many accesses, and
+/// those to cold ones.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Parted {
+    /// Share of the accesses to hot rows, and its slope over the logarithm of so many.
+    pub(crate) hot: Slanted,
+    /// Hot rows.
+    hot_rows: f64,
+    /// The accesses in which a hot row is asked for once.
+    time: f64,
+    /// How accesses to cold rows concentrate, among all.
+    cold: Concentration,
+}
+
+impl Parted {
+    /// How accesses to cold rows concentrate, of which all are `factor` times as many.
+    pub(crate) fn cold(&self, factor: f64) -> Concentration {
+        self.cold.times(factor)
+    }
+
+    /// How accesses to hot rows concentrate, of which there are `factor` times as many in all, where those to
+    /// all rows do so.
+    pub(crate) fn hot(&self, all: Concentration, factor: f64) -> Concentration {
+        all.without(self.cold.collision).times(factor)
+    }
+
+    /// Different hot rows, and different cold ones, among so many accesses.
+    ///
+    /// Cold rows are at least as different as all are, with a row less for about every pair of the same. Of the
+    /// hot rows, each is seen with a probability of x / (1 + x) at least if it is asked for x times.
+    pub(crate) fn different(&self, draws: Draws) -> (f64, f64) {
+        let (count, hot) = (draws.count, self.hot.value);
+        let (all, cold) = (count * draws.different, 1.0 - hot);
+        let pairs = 0.5 * count * self.cold.collision;
+        let of_cold = cold / larger(cold + pairs, f64::MIN_POSITIVE);
+        let mut of_hot = all - count * cold * larger(of_cold, draws.different);
+        if of_hot * (self.time + count) < self.hot_rows * count {
+            of_hot = self.hot_rows * count / (self.time + count);
+        }
+        let of_hot = smaller(of_hot, smaller(self.hot_rows, smaller(count * hot, all)));
+        (of_hot, smaller(all - of_hot, count * cold))
     }
 }
 
@@ -267,13 +178,28 @@ impl Locality {
         Concentration { collision, hottest }
     }
 
-    /// Share of accesses to hot rows, and how those to all others concentrate among all, where rows are hot that
-    /// are asked for at least once in e^`log_time` accesses.
-    pub(crate) fn parted(&self, log_time: f64) -> (Slanted, Concentration) {
+    /// So many accesses, and their logarithm.
+    pub(crate) fn draws(&self, count: f64, log_count: f64) -> Draws {
+        let place = Place::at_log(log_count);
+        Draws {
+            count,
+            place,
+            different: self.distinct(place),
+        }
+    }
+
+    /// The accesses where rows are hot that are asked for at least once in `time` of them, whose logarithm is
+    /// `log_time`.
+    pub(crate) fn parted(&self, time: f64, log_time: f64) -> Parted {
         let place = Place::at_log(log_time);
-        let hot = self.hits_at(CachePolicy::Static, place);
         let [collision, hottest] = self.cold.at(place);
-        (hot, Concentration { collision, hottest })
+        let residents = &self.caches[CachePolicy::Static as usize].0;
+        Parted {
+            hot: self.hits_at(CachePolicy::Static, place),
+            hot_rows: residents.one_at(Residents::ROWS, place).value,
+            time,
+            cold: Concentration { collision, hottest },
+        }
     }
 
     /// Share of the accesses that a cache with this characteristic time serves.
@@ -294,64 +220,6 @@ impl Locality {
     pub(crate) fn residents(&self, policy: CachePolicy, log_time: f64) -> Slanted {
         let of_cache = &self.caches[policy as usize].0;
         of_cache.one_at(Residents::ROWS, Place::at_log(log_time))
-    }
-}
-
-pub(crate) const THOUSANDTH: f64 = 1e-3;
-
-/// The logarithm, within the range of curves, at which what is in store has a positive value, to a
-/// thousandth of it. It grows like a power of the time, so its logarithm is nearly straight.
-pub(crate) fn log_time_where_equal(of: impl Fn(f64) -> Slanted, value: f64) -> f64 {
-    let excess = |log_time| {
-        let found = of(log_time);
-        Slanted {
-            value: (found.value / value).max(f64::MIN_POSITIVE).ln(),
-            slope: found.slope / found.value,
-        }
-    };
-    log_time_where_zero(MIDDLE, excess(MIDDLE), THOUSANDTH, excess)
-}
-
-/// The logarithm, within the range of curves, at which a growing function is zero, to `tolerance` of the
-/// function or a thousandth of the logarithm: by some steps of Newton's method from a place where it is known,
-/// within bounds that bisection narrows where it fails. The nearer end where it has no zero.
-pub(crate) fn log_time_where_zero(
-    mut at: f64,
-    mut found: Slanted,
-    tolerance: f64,
-    of: impl Fn(f64) -> Slanted,
-) -> f64 {
-    const STEPS: u32 = 10;
-    let (mut low, mut high, mut steps) = (0.0, MOST, 0);
-    // Whether the ends of the range are known to lie on either side of the zero.
-    let (mut low_is_below, mut high_is_above) = (false, false);
-    loop {
-        if found.value.abs() < tolerance || high - low < THOUSANDTH {
-            return at;
-        }
-        let next = found.place_of(0.0, at);
-        if found.value < 0.0 {
-            if at == MOST {
-                return at;
-            }
-            (low, low_is_below) = (at, true);
-        } else {
-            if at == 0.0 {
-                return at;
-            }
-            (high, high_is_above) = (at, true);
-        }
-        steps += 1;
-        at = if low < next && next < high && steps < STEPS {
-            next
-        } else if next >= high && !high_is_above {
-            high
-        } else if next <= low && !low_is_below {
-            low
-        } else {
-            0.5 * (low + high)
-        };
-        found = of(at);
     }
 }
 
@@ -452,47 +320,4 @@ fn normal_maximum(count: f64) -> f64 {
     let share = place - 1.0 - point as f64;
     let (low, high) = (NORMAL_MAXIMA[point], NORMAL_MAXIMA[point + 1]);
     (high - low).mul_add(share, low)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        /// A growing curve, flat in places and steep in others, and a value within or outside of its range.
-        #[test]
-        fn zeros_of_growing_functions_are_found_soon(
-            rises in prop::collection::vec((0_u8..3, 0.0..1.0_f64), POINTS),
-            value in -0.1..1.1_f64,
-            start in 0.0..MOST,
-        ) {
-            let rise = |&(kind, rise): &(u8, f64)| [0.0, rise * rise * rise, rise][usize::from(kind)];
-            let mut sum = 0.0;
-            let points = rises.iter().map(|one| {
-                sum += rise(one);
-                sum
-            });
-            let points: Vec<f64> = points.collect();
-            let curve = Curves(std::array::from_fn(|point| [points[point] / sum.max(1e-9)]));
-            let value = curve.0[0][0] + value * (1.0 - curve.0[0][0]);
-            let calls = Cell::new(0);
-            let of = |log_time| {
-                calls.set(calls.get() + 1);
-                let found = curve.one_at(0, Place::at_log(log_time));
-                Slanted { value: found.value - value, ..found }
-            };
-            let found = log_time_where_zero(start, of(start), THOUSANDTH, of);
-            prop_assert!(calls.get() < 30, "{} calls", calls.get());
-            prop_assert!((0.0..=MOST).contains(&found));
-            let beside = |by: f64| curve.one_at(0, Place::at_log(found + by)).value - value;
-            let (below, above) = (beside(-2e-3), beside(2e-3));
-            let is_near = below < 1e-3 && above > -1e-3;
-            let has_none = (found == MOST && above < 0.0) || (found == 0.0 && below > 0.0);
-            prop_assert!(is_near || has_none, "{below} {above} at {found}");
-        }
-    }
 }

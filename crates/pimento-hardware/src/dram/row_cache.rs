@@ -11,8 +11,9 @@ use serde::Deserialize;
 use crate::{
     component::Component,
     dram::{
+        curves::STEP as CURVE_STEP,
         demand::{Demand, Flow},
-        locality::{Residents, STEP as CURVE_STEP},
+        locality::Residents,
     },
     ledger::{Factor, Ledger, Total, times, unit},
     preset::{PresetError, positive},

@@ -1,5 +1,6 @@
 //! Memory systems that gather embedding rows, as published: mechanisms put together in TOML.
 
+mod balance;
 mod banks;
 mod charges;
 mod check;

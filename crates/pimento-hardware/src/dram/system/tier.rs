@@ -3,12 +3,13 @@
 use serde::Serialize;
 
 use crate::{
+    arithmetic::ln,
     design::PimLevel,
     dram::{
         cache::CachePolicy,
         channel::{Busiest, ChannelReads, ChannelTime},
-        counts::{Accesses, StreamReads, TableReads},
-        locality::{MIDDLE, Slanted, THOUSANDTH, log_time_where_equal, log_time_where_zero},
+        counts::{Accesses, StreamReads, TableReads, Window},
+        curves::{MIDDLE, Slanted, THOUSANDTH, log_time_where_equal, log_time_where_zero},
         system::{
             Layout, Tier,
             sums::{Sums, WayOfSums},
@@ -324,6 +325,16 @@ fn uneven_tables(reads: &[TableReads<'_>], slices: f64, units: f64) -> f64 {
     (units * share).clamp(1.0, units)
 }
 
+/// What waits together in a memory for rows of so many tables.
+pub(super) fn window(tier: &Tier, tables: usize) -> Window {
+    Window::new(
+        &tier.standard,
+        f64::from(tier.channels),
+        tier.controller,
+        tables,
+    )
+}
+
 /// The reads of a memory.
 fn stream(tier: &Tier, reads: &[TableReads<'_>]) -> StreamReads {
     let channels = f64::from(tier.channels);
@@ -379,16 +390,14 @@ fn misses<'a>(tier: &Tier, reads: &[TableReads<'a>]) -> Option<Vec<TableReads<'a
         return None;
     }
     let log_time = hot_share_at(reads, units.copied_share);
+    let window = window(tier, 2 * reads.len());
     let mut left = Vec::with_capacity(2 * reads.len());
     for (table, log_time) in reads.iter().zip(log_time) {
-        let (hot, of_cold) = table.locality.parted(log_time);
+        let parted = table.locality.parted(log_time.exp(), log_time);
+        let log_lookups = ln(table.lookups);
+        left.push(table.cold(&parted, log_lookups, window.together(table)));
         left.push(TableReads {
-            lookups: table.lookups * (1.0 - hot.value),
-            accesses: Accesses::Cold(of_cold.within(1.0 - hot.value)),
-            ..*table
-        });
-        left.push(TableReads {
-            lookups: table.lookups * hot.value,
+            lookups: table.lookups * parted.hot.value,
             // Copies are read in turn, each its share.
             accesses: Accesses::Missed(1.0),
             ..*table
@@ -453,6 +462,6 @@ fn traffic(reads: &[TableReads<'_>]) -> Vec<f64> {
     let all: f64 = reads.iter().map(|table| table.lookups).sum();
     reads
         .iter()
-        .map(|table| (table.lookups / all).max(f64::MIN_POSITIVE).ln())
+        .map(|table| ln((table.lookups / all).max(f64::MIN_POSITIVE)))
         .collect()
 }
