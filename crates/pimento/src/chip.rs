@@ -110,7 +110,10 @@ impl OpenChip {
         built_in.ok_or_else(|| Error::Unknown {
             what: "file or chip",
             name: path.display().to_string(),
-            known: format!("`{}`", ReramPreset::preset_names().join("`, `")),
+            known: format!(
+                "`{}`, or a file of your own: `pimento chips isaac > mine.toml` is one to start from",
+                ReramPreset::preset_names().join("`, `")
+            ),
         })
     }
 

@@ -115,7 +115,7 @@ impl Chip<'_> {
         );
         charge(
             Component::Adc,
-            "adc.area-um2",
+            self.adc_keys[1],
             self.adc.area_um2,
             &[converters, times("of each", self.converters.per_crossbar)],
         );

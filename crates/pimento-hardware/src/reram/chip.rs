@@ -72,6 +72,8 @@ pub(crate) struct Chip<'a> {
     pub(super) preset: &'a ReramPreset,
     pub(super) design: &'a ChipDesign,
     pub(super) adc: AdcCost,
+    /// What its energy and its area are called.
+    pub(super) adc_keys: [&'static str; 2],
     pub(super) layout: Option<Layout>,
     pub(super) converters: Converters<'a>,
     pub(super) shares: Shares,
@@ -130,6 +132,7 @@ impl<'a> Chip<'a> {
             preset,
             design,
             adc,
+            adc_keys: preset.adc.rule.keys(),
             layout: Layout::new(preset, design, lossless_bits),
             converters: Converters::new(preset, design, adc),
             shares: Shares::new(preset, design),

@@ -134,7 +134,7 @@ impl Chip<'_> {
         );
         ledger.charge(
             Component::Adc,
-            unit("adc.energy-pj", self.adc.energy_pj),
+            unit(self.adc_keys[0], self.adc.energy_pj),
             &[lookups, cells],
         );
         ledger.charge(

@@ -228,7 +228,7 @@ impl Chip<'_> {
         let counts = [vectors, passes, conversions, groups];
         ledger.charge(
             Component::Adc,
-            unit("adc.energy-pj", self.adc.energy_pj),
+            unit(self.adc_keys[0], self.adc.energy_pj),
             &counts,
         );
         let shift_pj = unit("shift-add.energy-pj", preset.shift_add.energy_pj);

@@ -206,6 +206,24 @@ pub(crate) enum AdcRule {
     Sar,
 }
 
+impl AdcRule {
+    /// What the energy of a conversion and the area of a converter are called in explanations.
+    pub(crate) fn keys(self) -> [&'static str; 2] {
+        let area = "adc: area of the regression of arXiv 2404.06553";
+        match self {
+            Self::Table => ["adc.energy-pj", "adc.area-um2"],
+            Self::Regression => [
+                "adc: regression of arXiv 2404.06553 by bits, node-nm, rate-gs",
+                area,
+            ],
+            Self::Sar => [
+                "adc.sar: (per-bit-uw · bits + fixed-uw + column) · (bits + 1) ns",
+                area,
+            ],
+        }
+    }
+}
+
 /// A converter of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
