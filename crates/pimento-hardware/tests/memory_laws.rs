@@ -207,6 +207,25 @@ proptest! {
 
 /// Near-memory reduction is held back by activations: at one burst per row no level gains, at many
 /// bursts finer levels do.
+/// On every system, beside a table that is. Windows are shared by all tables, so that times differ a little.
+#[test]
+fn a_table_that_is_not_asked_for_takes_next_to_no_time() {
+    let law = Law {
+        exponent: 1.05,
+        shift: 0.0,
+    };
+    let asked = table(100_000, 32, 20);
+    let alone = Gathers::by_law(&[asked], law);
+    let beside = Gathers::by_law(&[asked, table(50_000, 32, 0)], law);
+    for name in MemorySystem::preset_names() {
+        let system = MemorySystem::preset(name).unwrap();
+        let (one, other) = (system.cost(&alone), system.cost(&beside));
+        let ratio = other.interval_ns / one.interval_ns;
+        assert!((0.9..1.1).contains(&ratio), "{name}: {ratio}");
+        assert!(other.energy_pj.is_finite(), "{name}");
+    }
+}
+
 #[test]
 fn finer_levels_gain_on_wide_rows_only() {
     let uniform = Law {

@@ -171,7 +171,8 @@ impl TableReads<'_> {
     fn among(&self, inverse: f64, log_lookups: f64, together: f64) -> Draws {
         let all = together * inverse;
         if self.lookups <= all {
-            self.locality.draws(self.lookups, log_lookups)
+            self.locality
+                .draws(larger(self.lookups, LEAST), log_lookups)
         } else {
             self.locality.draws(all, ln(all))
         }

@@ -37,10 +37,11 @@ impl MergePlan {
     /// tables exceed the memory as they are, none is tried.
     pub fn best(tables: &[EmbeddingTable], memory: &BankMemory) -> Self {
         let stored = MergedTable::stored(tables);
-        let apart = Self::unmerged(tables, memory, PlacementRule::Exchange);
         let placer = Placer::new(&stored, memory, PlacementRule::Exchange.into());
+        let bound_ns = placer.bound_of_products_ns();
+        let apart = Self::placed(&stored, memory, placer);
         let is_full = apart.storage_bytes() > memory.capacity_bytes();
-        if is_full || apart.layout.is_beyond(placer.bound_of_products_ns(), false) {
+        if is_full || apart.layout.is_beyond(bound_ns, false) {
             return apart;
         }
         let mut best = Self::published(tables, memory, None);
@@ -95,7 +96,13 @@ impl MergePlan {
         let stored = MergedTable::stored(tables);
         let sorted = sorted(&stored, Order::Rows);
         let merged = merge(&sorted, 0, candidates.min(sorted.len()));
-        let (tables, layout) = Placer::new(&merged, memory, placement.into()).best();
+        let placer = Placer::new(&merged, memory, placement.into());
+        Self::placed(&stored, memory, placer)
+    }
+
+    /// The tables of the placer, made of those that are stored.
+    fn placed(stored: &[MergedTable], memory: &BankMemory, placer: Placer) -> Self {
+        let (tables, layout) = placer.best();
         Self {
             memory: memory.clone(),
             stored_bytes: stored.iter().map(MergedTable::bytes).sum(),

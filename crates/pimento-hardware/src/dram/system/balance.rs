@@ -103,6 +103,7 @@ impl<'a> Heat<'a> {
     /// `near`.
     fn log_time_of(&self, ratio: f64, near: &Hot) -> f64 {
         const SHARE_OF_WAY: f64 = 0.02;
+        const MOST_OFF: f64 = 0.1;
         /// A step over which the ratio is nearly straight.
         const SHORT: f64 = 0.05;
         let next = near.ratio.place_of(ratio, near.log_time);
@@ -115,7 +116,8 @@ impl<'a> Heat<'a> {
         };
         let of = |log_time| excess(self.at(log_time));
         let start = excess(*near);
-        let tolerance = SHARE_OF_WAY * start.value.abs();
+        // From where no row is cold the way is endless.
+        let tolerance = (SHARE_OF_WAY * start.value.abs()).min(MOST_OFF);
         log_time_where_zero(near.log_time, start, tolerance, of)
     }
 
