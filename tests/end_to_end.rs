@@ -619,8 +619,12 @@ fn epitomes_are_searched_trained_and_priced() {
     };
     assert_eq!([1, 2, 4].map(crossbars), [8, 4, 4]);
     let explained = bench.succeed(&["cost", "design.json", "--explain", "energy.adc"]);
-    let line = explained.lines().find(|line| line.ends_with("   1.flat"));
+    let line = explained.lines().find(|line| line.contains("   1.flat: "));
     assert!(line.unwrap().contains("× 4 vectors"), "{explained}");
+    assert!(
+        explained.contains("passes             ⌈input bits / chip.dac-bits⌉"),
+        "{explained}"
+    );
     let shown = bench.succeed(&["retrain", "a", "--files", "design.json", "--epochs", "0.2"]);
     assert!(shown.contains("design.json"), "{shown}");
 

@@ -79,6 +79,19 @@ pub(crate) fn larger(one: f64, other: f64) -> f64 {
     if other > one { other } else { one }
 }
 
+/// A figure per time, 0 if it takes none.
+pub(crate) fn per(figure: f64, time_ns: f64) -> f64 {
+    if time_ns > 0.0 { figure / time_ns } else { 0.0 }
+}
+
+/// One step of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+pub(crate) fn splitmix64(state: u64) -> u64 {
+    let state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -251,18 +251,14 @@ mod tests {
     use super::*;
 
     fn workload(matrices: &[(u32, u32)]) -> Workload {
-        let mut workload = Workload::with_capacity(matrices.len());
-        for &(cols, vectors) in matrices {
-            let kind = OpKind::StaticMvm {
-                rows: 1024,
-                cols,
-                vectors,
-                weight_bits: 8,
-                activation_bits: 8,
-            };
-            workload.push(1, "fc", kind, &[]);
-        }
-        workload
+        let matrices = matrices.iter().map(|&(cols, vectors)| OpKind::StaticMvm {
+            rows: 1024,
+            cols,
+            vectors,
+            weight_bits: 8,
+            activation_bits: 8,
+        });
+        matrices.collect()
     }
 
     fn cluster() -> ClusterPreset {

@@ -92,10 +92,9 @@ impl Cost {
     }
 }
 
-/// Energy and area by component, and latency and energy by operator.
+/// Energy, power and area by component and by operator, and latency by operator.
 ///
-/// Energies of the components and energies of the operators each sum to the total energy, areas
-/// of the components to the total area.
+/// Energies, average powers and areas of the components sum to the totals, those of the operators too.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Breakdown {
     /// One entry per component that the design has.
@@ -113,6 +112,10 @@ pub struct ComponentCost {
     pub component: &'static str,
     /// Energy of one inference in all instances.
     pub energy_pj: f64,
+    /// Average power while one inference follows another.
+    pub power_mw: f64,
+    /// Power of all instances that are busy at once; of the chip's, the others tell energies only.
+    pub peak_power_mw: f64,
     /// Area of all instances.
     pub area_um2: f64,
 }
@@ -134,6 +137,10 @@ pub struct OpCost {
     pub interval_ns: f64,
     /// Energy of one inference, leakage included.
     pub energy_pj: f64,
+    /// Average power while one inference follows another.
+    pub power_mw: f64,
+    /// Its share of the area: the chip's goes by crossbars, that of the memory's units to gathers.
+    pub area_um2: f64,
     /// Crossbars that hold its weights, copies included.
     pub crossbars: u32,
     /// Number of the first of them.

@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use crate::{
+    arithmetic::per,
     component::{ALL, ByComponent, Component},
     cost::ComponentCost,
     reram::Stage,
@@ -77,12 +78,17 @@ pub(crate) struct Books<L> {
 }
 
 impl Books<Sums> {
-    /// Energy and area of the components that have any.
-    pub(crate) fn components(&self) -> Vec<ComponentCost> {
-        let costs = ALL.iter().map(|&component| ComponentCost {
-            component: component.name(),
-            energy_pj: self.energy_pj.by_component.get(component),
-            area_um2: self.area_um2.by_component.get(component),
+    /// Energy, power and area of the components that have any, each inference taking so long.
+    pub(crate) fn components(&self, time_ns: f64) -> Vec<ComponentCost> {
+        let costs = ALL.iter().map(|&component| {
+            let energy_pj = self.energy_pj.by_component.get(component);
+            ComponentCost {
+                component: component.name(),
+                energy_pj,
+                power_mw: per(energy_pj, time_ns),
+                peak_power_mw: self.power_mw.by_component.get(component),
+                area_um2: self.area_um2.by_component.get(component),
+            }
         });
         costs
             .filter(|cost| cost.energy_pj != 0.0 || cost.area_um2 != 0.0)

@@ -10,6 +10,7 @@ mod cost;
 mod design;
 mod dram;
 mod explanation;
+mod factor_rules;
 mod floorplan;
 mod host;
 mod ledger;
@@ -51,5 +52,5 @@ pub use reram::{
 };
 pub use workload::{
     ElementwiseFunction, EmbeddingTable, Op, OpKind, Operand, StoredTable, Stream, StreamAxis,
-    TableStorage, Workload, cube_root,
+    TableStorage, Workload, WorkloadBuilder, cube_root,
 };

@@ -202,14 +202,7 @@ impl PimCostModel {
         work
     }
 
-    fn charge_area(
-        &self,
-        chip: &Chip<'_>,
-        hardware: &Hardware,
-        tiles: f64,
-        ledger: &mut impl Ledger,
-    ) {
-        chip.charge_area(tiles, ledger);
+    fn charge_memory_area(&self, hardware: &Hardware, ledger: &mut impl Ledger) {
         if let Some(system) = hardware.memory.system.system() {
             return system.charge_area(ledger);
         }
@@ -245,7 +238,9 @@ impl PimCostModel {
         }
         energy.begin(None);
         let tiles = chip.tiles(placement.pes);
-        self.charge_area(&chip, hardware, tiles, &mut books.area_um2);
+        chip.charge_area(tiles, &mut books.area_um2);
+        let chip_um2 = books.area_um2.total();
+        self.charge_memory_area(hardware, &mut books.area_um2);
         chip.charge_power(tiles, &mut books.power_mw);
         let peak_power_mw = books.power_mw.total();
         let latency = times("ns", schedule.latency_ns);
@@ -281,6 +276,7 @@ impl PimCostModel {
             leakage_pj,
             energy_pj: energy.total(),
             area_um2: books.area_um2.total(),
+            chip_um2,
             standby_pj: energy.total() - before - leakage_pj,
             works,
             placement,
@@ -308,7 +304,7 @@ impl CostModel for PimCostModel {
         let mut books = Books::<Sums>::default();
         let priced = self.price(workload, hardware, &mut books);
         let summary = priced.summary();
-        let components = books.components();
+        let components = books.components(summary.latency_ns);
         let endurance = self.reram.write.as_ref().map(|table| table.endurance);
         Cost {
             summary,

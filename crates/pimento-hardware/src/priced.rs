@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    arithmetic::per,
     cost::{CostSummary, Figures, OpCost},
     explanation::{Busiest, OpInterval, Resource, Violation},
     reram::{OpWork, Placement},
@@ -21,6 +22,8 @@ pub(crate) struct Priced {
     pub(crate) buffer_violation: f64,
     pub(crate) energy_pj: f64,
     pub(crate) area_um2: f64,
+    /// The chip's part of the area.
+    pub(crate) chip_um2: f64,
     pub(crate) leakage_pj: f64,
     pub(crate) standby_pj: f64,
     pub(crate) static_mw: f64,
@@ -31,7 +34,6 @@ impl Priced {
     /// The figures of merit.
     pub(crate) fn summary(&self) -> CostSummary {
         let (latency_ns, interval_ns) = (self.schedule.latency_ns, self.schedule.interval_ns);
-        let per = |figure: f64, time_ns: f64| if time_ns > 0.0 { figure / time_ns } else { 0.0 };
         let violations = self.works.iter().map(|work| work.violation);
         let of_chip = self.adc_violation + self.buffer_violation;
         CostSummary {
@@ -146,12 +148,13 @@ impl Priced {
         }
     }
 
-    /// The share of every operator: leakage goes by crossbars, standby to the gather. Where there is
-    /// nobody to take a share, the last operator does.
+    /// The share of every operator: leakage and the chip's area go by crossbars, standby and the area of the
+    /// memory's units to gathers. Where there is nobody to take a share, the last operator does.
     pub(crate) fn ops(&self, workload: &Workload) -> Vec<OpCost> {
         let ops = workload.ops();
         let is_gather = |op: &Op| matches!(op.kind, OpKind::EmbeddingGather { .. });
         let gathers = ops.iter().filter(|op| is_gather(op)).count();
+        let memory_um2 = self.area_um2 - self.chip_um2;
         let crossbars: u32 = self.works.iter().map(|work| work.crossbars).sum();
         let runs = self.works.iter().zip(&self.schedule.runs);
         let mut costs = Vec::with_capacity(ops.len());
@@ -162,8 +165,8 @@ impl Priced {
                 run.node.tile
             };
             let own_cells = f64::from(work.crossbars.max(1)) * self.cells_per_crossbar;
-            let leakage_share = f64::from(work.crossbars) / f64::from(crossbars.max(1));
-            let standby_share = if is_gather(op) {
+            let of_chip = f64::from(work.crossbars) / f64::from(crossbars.max(1));
+            let of_memory = if is_gather(op) {
                 1.0 / gathers as f64
             } else {
                 0.0
@@ -175,9 +178,9 @@ impl Priced {
                 latency_ns: run.end_ns - run.start_ns,
                 stages: work.stages,
                 interval_ns: work.interval_ns,
-                energy_pj: work.energy_pj
-                    + leakage_share * self.leakage_pj
-                    + standby_share * self.standby_pj,
+                energy_pj: work.energy_pj + of_chip * self.leakage_pj + of_memory * self.standby_pj,
+                power_mw: 0.0,
+                area_um2: of_chip * self.chip_um2 + of_memory * memory_um2,
                 crossbars: work.crossbars,
                 first_crossbar: site.first_crossbar,
                 tile,
@@ -187,10 +190,15 @@ impl Priced {
         if let Some(last) = costs.last_mut() {
             if crossbars == 0 {
                 last.energy_pj += self.leakage_pj;
+                last.area_um2 += self.chip_um2;
             }
             if gathers == 0 {
                 last.energy_pj += self.standby_pj;
+                last.area_um2 += memory_um2;
             }
+        }
+        for cost in &mut costs {
+            cost.power_mw = per(cost.energy_pj, self.schedule.latency_ns);
         }
         costs
     }

@@ -13,7 +13,7 @@ use crate::{
     host::Host,
     model::PimCostModel,
     queue::Load,
-    workload::{ElementwiseFunction, Op, OpKind, Operand, Workload},
+    workload::{ElementwiseFunction, Op, OpKind, Operand, Workload, WorkloadBuilder},
 };
 
 /// A batch through gather and perceptrons.
@@ -159,9 +159,9 @@ fn perceptrons(model: &RankingModel, bits: u8) -> Option<(Workload, Workload)> {
         return None;
     }
     let bottom: Vec<u32> = model.bottom().iter().copied().map(u32::from).collect();
-    let mut only_bottom = Workload::with_capacity(2 * bottom.len());
+    let mut only_bottom = WorkloadBuilder::with_capacity(2 * bottom.len());
     perceptron(&mut only_bottom, 0, &bottom, bits, None);
-    let mut all = Workload::with_capacity(2 * (bottom.len() + top.len()) + 1);
+    let mut all = WorkloadBuilder::with_capacity(2 * (bottom.len() + top.len()) + 1);
     let mut last = perceptron(&mut all, 0, &bottom, bits, None);
     if let Some((vectors, width)) = model.pairs() {
         let outputs = vectors * (vectors - 1) / 2;
@@ -180,12 +180,12 @@ fn perceptrons(model: &RankingModel, bits: u8) -> Option<(Workload, Workload)> {
         last = Some(all.push(1, "interaction", kind, &inputs));
     }
     perceptron(&mut all, 2, &top, bits, last);
-    Some((all, only_bottom))
+    Some((all.build(), only_bottom.build()))
 }
 
 /// Appends the layers of a perceptron of these widths, its inputs first; the last operator.
 fn perceptron(
-    workload: &mut Workload,
+    workload: &mut WorkloadBuilder,
     block: u16,
     widths: &[u32],
     bits: u8,

@@ -34,7 +34,7 @@ pub(crate) struct Run {
     pub(crate) end_ns: f64,
     /// The operator before it in its shared crossbar, if it waits for that one longest.
     after: Option<u32>,
-    /// The first tile of its crossbars, or that of its first input, or the first one; the memory's port
+    /// The first tile of its crossbars, or that of its last input, or the first one; the memory's port
     /// for gathers.
     pub(crate) node: Node,
     /// Mean hops of its inputs, from the tiles of their makers or the memory's port, and those to
@@ -180,7 +180,7 @@ impl Schedule {
         if let OpKind::EmbeddingGather { .. } = op.kind {
             return (Node::MEMORY, 0);
         }
-        let node = match inputs.first().map(|&input| &self.runs[usize::from(input)]) {
+        let node = match inputs.last().map(|&input| &self.runs[usize::from(input)]) {
             Some(made) if !made.node.is_memory() => made.node,
             _ => Node::FIRST,
         };

@@ -1,18 +1,24 @@
 //! What a network asks of hardware: a graph of operators with all shapes and precisions known.
 
+mod builder;
 mod embedding;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use serde::{Serialize, Serializer};
 
+pub use builder::WorkloadBuilder;
 pub use embedding::{EmbeddingTable, StoredTable, TableStorage, cube_root};
 
-/// A directed acyclic graph of operators for the inference of one sample, in a topological order.
+/// A directed acyclic graph of operators for the inference of one sample, made by [`WorkloadBuilder`].
+///
+/// The order of the operators depends on the graph alone, not on how they were listed: each stands right
+/// before those that read it, so that a branch of the network stands together; of several inputs of an
+/// operator, the one at the end of the longest way stands next to it. Gathers stand before all others.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Workload {
     ops: Vec<Op>,
-    /// Predecessors of all operators, one after another; `Op::first_input` is where they begin.
+    /// Predecessors of all operators; `Op::first_input` is where those of one begin.
     inputs: Vec<u16>,
 }
 
@@ -138,55 +144,26 @@ pub enum ElementwiseFunction {
     Softmax,
 }
 
-impl Workload {
-    /// An empty workload with room for `ops` operators.
-    pub fn with_capacity(ops: usize) -> Self {
-        Self {
-            ops: Vec::with_capacity(ops),
-            inputs: Vec::with_capacity(2 * ops),
+impl FromIterator<OpKind> for Workload {
+    /// Operators that do not read each other.
+    fn from_iter<I: IntoIterator<Item = OpKind>>(kinds: I) -> Self {
+        let mut builder = WorkloadBuilder::default();
+        for kind in kinds {
+            builder.push(1, "op", kind, &[]);
         }
+        builder.build()
     }
+}
 
-    /// Appends an operator that reads the outputs of `inputs`, and returns its index.
-    ///
-    /// # Panics
-    /// If an input is not the index of an earlier operator.
-    pub fn push(&mut self, block: u16, layer: &'static str, kind: OpKind, inputs: &[u16]) -> u16 {
-        let index = self.ops.len() as u16;
-        assert!(
-            inputs.iter().all(|&input| input < index),
-            "inputs come before their reader"
-        );
-        let first_input = self.inputs.len() as u32;
-        self.inputs.extend_from_slice(inputs);
-        let input_count = inputs.len() as u16;
-        self.ops.push(Op {
-            block,
-            layer,
-            kind,
-            stream: None,
-            first_input,
-            input_count,
-        });
-        index
-    }
-
-    /// Says that an operator takes and gives its values in vectors.
-    ///
-    /// # Panics
-    /// If there is no such operator.
-    pub fn set_stream(&mut self, op: u16, stream: Option<Stream>) {
-        self.ops[usize::from(op)].stream = stream;
-    }
-
+impl Workload {
     /// The operators in topological order.
     pub fn ops(&self) -> &[Op] {
         &self.ops
     }
 
-    /// Indices of the operators whose outputs `op` reads.
+    /// Indices of the operators whose outputs `op` reads, from first to last.
     pub fn inputs_of(&self, op: &Op) -> &[u16] {
-        &self.inputs[op.first_input as usize..op.first_input as usize + op.input_count as usize]
+        &self.inputs[op.inputs()]
     }
 }
 
@@ -198,6 +175,12 @@ fn serialize_tables<S: Serializer>(
 }
 
 impl Op {
+    /// Where the indices of its inputs are.
+    fn inputs(&self) -> Range<usize> {
+        let first = self.first_input as usize;
+        first..first + usize::from(self.input_count)
+    }
+
     /// Multiply–accumulates of matrix products per sample; other work counts as zero.
     pub fn macs(&self) -> u64 {
         match self.kind {

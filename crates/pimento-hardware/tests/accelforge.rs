@@ -106,8 +106,7 @@ fn cost(preset: ReramPreset, run: &Value) -> Cost {
         weight_bits: bits,
         activation_bits: bits,
     };
-    let mut workload = Workload::with_capacity(1);
-    workload.push(1, "fc", kind, &[]);
+    let workload = Workload::from_iter([kind]);
     let mut hardware = Hardware::naive();
     hardware.chip.pes_per_tile = 1;
     PimCostModel::new(preset).cost(&workload, &hardware)

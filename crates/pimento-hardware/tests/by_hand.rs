@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pimento_hardware::{
     CostModel, Dynamic, ElementwiseFunction, EmbeddingTable, Hardware, MemoryStandard, OpKind,
     Operand, PimCostModel, Popularity, ReramPreset, Scheduling, Stream, StreamAxis, TableStorage,
-    Workload,
+    Workload, WorkloadBuilder,
 };
 use workloads::{component, gather, workload};
 
@@ -26,8 +26,7 @@ fn writing_an_operand_by_hand() {
         },
         activation_bits: 8,
     };
-    let mut workload = Workload::with_capacity(1);
-    workload.push(1, "dp", op, &[]);
+    let workload = Workload::from_iter([op]);
     let mut hardware = Hardware::naive();
     let model = PimCostModel::isaac();
     let digital = model.cost(&workload, &hardware);
@@ -55,8 +54,7 @@ fn products_on_diagonals_by_hand() {
         elements: 200,
         activation_bits: 8,
     };
-    let mut workload = Workload::with_capacity(1);
-    workload.push(1, "gate", op, &[]);
+    let workload = Workload::from_iter([op]);
     let mut hardware = Hardware::naive();
     let model = PimCostModel::isaac();
     hardware.chip.dynamic = Dynamic::Crossbar;
@@ -101,13 +99,14 @@ fn an_operand_on_diagonals_waits_for_all_of_its_input() {
         axis: StreamAxis::Row,
         parts: vectors,
     };
-    let mut workload = Workload::with_capacity(3);
+    let mut workload = WorkloadBuilder::with_capacity(3);
     let mut last: Option<u16> = None;
     for op in [product.clone(), square, product] {
         let op = workload.push(1, "op", op, last.as_slice());
         workload.set_stream(op, Some(stream));
         last = Some(op);
     }
+    let workload = workload.build();
     let mut hardware = Hardware::naive();
     hardware.chip.scheduling = Scheduling::Vectors;
     let starts = |dynamic| {
@@ -193,8 +192,7 @@ fn tables_beyond_the_capacity_are_a_violation_with_a_size() {
             storage: TableStorage::Rows,
         };
         let tables: Arc<[EmbeddingTable]> = vec![table].into();
-        let mut workload = Workload::with_capacity(1);
-        workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
+        let workload = Workload::from_iter([OpKind::EmbeddingGather { tables }]);
         PimCostModel::isaac()
             .summary(&workload, &Hardware::naive())
             .violation

@@ -1,118 +1,16 @@
 //! What holds for all designs.
 
+mod strategies;
 mod workloads;
 
 use pimento_hardware::{
-    ChipDesign, CostModel, Dynamic, ElementwiseFunction, EmbeddingTable, Hardware, MemoryDesign,
-    MemoryStandard, OpKind, Operand, Packing, PimCostModel, PimLevel, Readout, ReramPreset,
-    Scheduling, Stream, StreamAxis, SystemChoice, TableStorage, Workload, cube_root,
+    ChipDesign, CostModel, Dynamic, EmbeddingTable, Hardware, MemoryDesign, MemoryStandard, OpKind,
+    Packing, PimCostModel, PimLevel, Readout, ReramPreset, Scheduling, Stream, StreamAxis,
+    TableStorage, Workload, WorkloadBuilder,
 };
 use proptest::prelude::*;
-use workloads::{component, gather, workload};
-
-prop_compose! {
-    fn chip()(
-        crossbar_rows in prop::sample::select(vec![32_u16, 64, 128, 256, 512]),
-        crossbar_cols in prop::sample::select(vec![32_u16, 64, 128, 256, 512]),
-        cell_bits in 1..=4_u8,
-        dac_bits in 1..=4_u8,
-        adc_bits in 4..=10_u8,
-        crossbars_per_pe in 1..=16_u16,
-        pes_per_tile in 1..=16_u16,
-        replication in 1..=16_u16,
-        readout in prop::sample::select(vec![Readout::RowGroups, Readout::AllRows]),
-        packing in prop::sample::select(vec![Packing::Off, Packing::Shelves]),
-        dynamic in prop::sample::select(vec![Dynamic::Digital, Dynamic::Crossbar, Dynamic::CrossbarAll]),
-        scheduling in prop::sample::select(vec![Scheduling::Operators, Scheduling::Vectors]),
-    ) -> ChipDesign {
-        ChipDesign {
-            crossbar_rows, crossbar_cols, cell_bits, dac_bits, adc_bits, crossbars_per_pe,
-            pes_per_tile, replication, copy_tiles: 0, readout, packing, dynamic, scheduling,
-        }
-    }
-}
-
-prop_compose! {
-    fn hardware()(
-        chip in chip(),
-        standard in prop::sample::select(vec![
-            MemoryStandard::Ddr4_2400, MemoryStandard::Ddr4_3200, MemoryStandard::Hbm2,
-        ]),
-        pim_level in prop::sample::select(vec![
-            PimLevel::Host, PimLevel::Rank, PimLevel::BankGroup, PimLevel::Bank,
-        ]),
-        channels in 1..=8_u16,
-    ) -> Hardware {
-        Hardware { chip, memory: MemoryDesign { standard, pim_level, channels, cache_kb: 0, system: SystemChoice::NONE } }
-    }
-}
-
-prop_compose! {
-    fn matrix()(
-        rows in 1..700_u32, cols in 1..700_u32, vectors in 1..40_u32,
-        weight_bits in 2..=16_u8, activation_bits in 2..=16_u8,
-    ) -> OpKind {
-        OpKind::StaticMvm { rows, cols, vectors, weight_bits, activation_bits }
-    }
-}
-
-fn digital() -> impl Strategy<Value = OpKind> {
-    let functions = prop::sample::select(vec![
-        ElementwiseFunction::Softmax,
-        ElementwiseFunction::Multiply,
-    ]);
-    prop_oneof![
-        (1..8_u32, 1..200_u32, 1..200_u32, 1..40_u32, 2..=16_u8).prop_map(
-            |(count, rows, cols, vectors, activation_bits)| OpKind::DynamicProduct {
-                macs: u64::from(count * rows) * u64::from(cols * vectors),
-                outputs: count * cols * vectors,
-                operand: Operand {
-                    count,
-                    rows,
-                    cols,
-                    vectors
-                },
-                activation_bits,
-            }
-        ),
-        (functions, 1..10_000_u32, 2..=16_u8).prop_map(|(function, elements, activation_bits)| {
-            OpKind::Elementwise {
-                function,
-                elements,
-                activation_bits,
-            }
-        }),
-        (1..64_u32, 1..1000_u32, 2..=16_u8).prop_map(|(vectors, width, activation_bits)| {
-            OpKind::Normalisation {
-                vectors,
-                width,
-                activation_bits,
-            }
-        }),
-    ]
-}
-
-prop_compose! {
-    fn table()(
-        rows in 1..2_000_000_u64, width in 1..=64_u16, bits in prop::sample::select(vec![4, 8, 16, 32]),
-        storage in prop_oneof![
-            Just(TableStorage::Rows),
-            (2..64_u32).prop_map(|collisions| TableStorage::QuotientRemainder { collisions }),
-            (1..=16_u16).prop_map(|rank| TableStorage::TensorTrain { rank, dims: [0; 3] }),
-        ],
-    ) -> EmbeddingTable {
-        // Outer axes of at least `width` values: a cube, its first axis cut.
-        let side = cube_root(u64::from(width)) as u16;
-        let storage = match storage {
-            TableStorage::TensorTrain { rank, .. } => TableStorage::TensorTrain {
-                rank,
-                dims: [width.div_ceil(side * side), side, side],
-            },
-            other => other,
-        };
-        EmbeddingTable { rows, width, bits, lookups: 1, storage }
-    }
-}
+use strategies::{digital, hardware, matrix, table};
+use workloads::{component, gather, listed, workload};
 
 /// Models of all built-in chips.
 fn model() -> impl Strategy<Value = PimCostModel> {
@@ -122,6 +20,23 @@ fn model() -> impl Strategy<Value = PimCostModel> {
 
 fn ops() -> impl Strategy<Value = Vec<OpKind>> {
     prop::collection::vec(prop_oneof![matrix(), digital()], 0..8)
+}
+
+/// A text with the numbers behind a key, or its end, multiplied.
+fn scaled(text: &str, key: &str, factor: f64) -> String {
+    let mut parts = text.split(key);
+    let mut scaled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find([' ', ',', '\n']);
+        let (number_text, after) = part.split_at(end.unwrap_or(part.len()));
+        let number: Result<f64, _> = number_text.parse();
+        let number = number.map_or_else(
+            |_| number_text.to_owned(),
+            |number| format!("{:?}", number * factor),
+        );
+        scaled += &format!("{key}{number}{after}");
+    }
+    scaled
 }
 
 proptest! {
@@ -141,6 +56,13 @@ proptest! {
         prop_assert!(is_close(energy, summary.energy_pj));
         prop_assert!(is_close(area, summary.area_um2));
         prop_assert!(is_close(by_op, summary.energy_pj), "{} {}", by_op, summary.energy_pj);
+        let area: f64 = cost.breakdown.ops.iter().map(|op| op.area_um2).sum();
+        prop_assert!(is_close(area, summary.area_um2));
+        let by_op: f64 = cost.breakdown.ops.iter().map(|op| op.power_mw).sum();
+        let power: f64 = components.iter().map(|part| part.power_mw).sum();
+        let peak: f64 = components.iter().map(|part| part.peak_power_mw).sum();
+        prop_assert!(is_close(by_op, summary.power_mw) && is_close(power, summary.power_mw));
+        prop_assert!(is_close(peak, cost.figures.peak_power_mw));
         prop_assert!(is_close(summary.power_mw * summary.latency_ns, summary.energy_pj));
         for figure in [summary.latency_ns, summary.energy_pj, summary.area_um2, summary.throughput_per_s] {
             prop_assert!(figure.is_finite() && figure > 0.0);
@@ -197,6 +119,9 @@ proptest! {
             let charges = explanation.energy_pj.iter().chain(&explanation.area_um2);
             for charge in charges.chain(&explanation.latency_ns) {
                 prop_assert!(!model.source(charge.unit.key, &hardware).is_empty());
+                for factor in &charge.factors {
+                    prop_assert!(factor.rule().is_some(), "{}", factor.name);
+                }
             }
             let summary = cost.summary;
             for figure in [summary.latency_ns, summary.energy_pj, summary.area_um2] {
@@ -250,10 +175,7 @@ proptest! {
         let price = |packing| {
             let mut hardware = Hardware::naive();
             hardware.chip.packing = packing;
-            let mut workload = Workload::with_capacity(count as usize);
-            for _ in 0..count {
-                workload.push(1, "op", op.clone(), &[]);
-            }
+            let workload: Workload = (0..count).map(|_| op.clone()).collect();
             PimCostModel::isaac().summary(&workload, &hardware)
         };
         let (apart, packed) = (price(Packing::Off), price(Packing::Shelves));
@@ -268,14 +190,14 @@ proptest! {
         model in model(), hardware in hardware(), ops in ops(), few in prop::collection::vec(1..30_u32, 1..6),
     ) {
         let chip = ChipDesign { scheduling: Scheduling::Operators, ..hardware.chip };
-        let mut workload = workload(&ops);
+        let mut workload = listed(&ops);
         // Small matrices side by side, which may share a crossbar.
         let last = workload.ops().len() as u16 - 1;
         for &rows in &few {
             let kind = OpKind::StaticMvm { rows, cols: 4, vectors: rows, weight_bits: 4, activation_bits: 8 };
             workload.push(1, "small", kind, &[last]);
         }
-        let cost = model.cost(&workload, &Hardware { chip, ..hardware });
+        let cost = model.cost(&workload.build(), &Hardware { chip, ..hardware });
         let mut now_ns = 0.0_f64;
         for &op in &cost.breakdown.critical_path {
             let op = &cost.breakdown.ops[op];
@@ -291,10 +213,7 @@ proptest! {
         model in model(), hardware in hardware(), ops in prop::collection::vec(digital(), 1..6),
     ) {
         let chip = ChipDesign { dynamic: Dynamic::Digital, ..hardware.chip };
-        let mut workload = Workload::with_capacity(ops.len());
-        for op in &ops {
-            workload.push(1, "op", op.clone(), &[]);
-        }
+        let workload: Workload = ops.iter().cloned().collect();
         let cost = model.cost(&workload, &Hardware { chip, ..hardware });
         let interval_ns: f64 = cost.breakdown.ops.iter().map(|op| op.interval_ns).sum();
         prop_assert!((cost.summary.throughput_per_s * interval_ns / 1e9 - 1.0).abs() < 1e-9);
@@ -307,7 +226,7 @@ proptest! {
         hardware in hardware(), ops in prop::collection::vec((1..200_u32, 1..200_u32), 2..8), parts in 1..32_u32,
     ) {
         let with = |scheduling| {
-            let mut workload = Workload::with_capacity(ops.len());
+            let mut workload = WorkloadBuilder::with_capacity(ops.len());
             let mut last: Option<u16> = None;
             for &(rows, cols) in &ops {
                 let kind = OpKind::StaticMvm { rows, cols, vectors: parts, weight_bits: 4, activation_bits: 8 };
@@ -316,7 +235,7 @@ proptest! {
                 last = Some(op);
             }
             let chip = ChipDesign { scheduling, packing: Packing::Off, ..hardware.chip };
-            PimCostModel::isaac().cost(&workload, &Hardware { chip, ..hardware })
+            PimCostModel::isaac().cost(&workload.build(), &Hardware { chip, ..hardware })
         };
         let (whole, streamed) = (with(Scheduling::Operators), with(Scheduling::Vectors));
         prop_assert!(streamed.summary.latency_ns <= whole.summary.latency_ns * (1.0 + 1e-12));
@@ -328,18 +247,17 @@ proptest! {
         }
     }
 
-    /// A slower clock, as a longer read and a slower converter, is never faster.
+    /// A slower clock: all that a chip does takes twice as long.
     #[test]
-    fn halving_the_clock_never_lowers_latency(hardware in hardware(), ops in ops()) {
-        let text = ReramPreset::preset_text("isaac").expect("built in");
-        let slow = text
-            .replace("read-ns = 100.0", "read-ns = 200.0")
-            .replace("rate-gs = 1.28", "rate-gs = 0.64")
-            .replace("cycle-ns = 1.0", "cycle-ns = 2.0");
+    fn halving_the_clock_never_lowers_latency(
+        name in prop::sample::select(ReramPreset::preset_names()), hardware in hardware(), ops in ops(),
+    ) {
+        let text = ReramPreset::preset_text(name).expect("one of the names");
+        let slow = scaled(&scaled(text, "-ns = ", 2.0), "rate-gs = ", 0.5);
         let slow = PimCostModel::new(ReramPreset::parse(&slow).expect("a preset"));
+        let model = PimCostModel::new(ReramPreset::preset(name).expect("one of the names"));
         let workload = workload(&ops);
-        let (before, after) =
-            (PimCostModel::isaac().summary(&workload, &hardware), slow.summary(&workload, &hardware));
+        let (before, after) = (model.summary(&workload, &hardware), slow.summary(&workload, &hardware));
         prop_assert!(after.latency_ns >= before.latency_ns);
         prop_assert!(after.throughput_per_s <= before.throughput_per_s);
     }
@@ -389,10 +307,7 @@ proptest! {
         model in model(), hardware in hardware(), ops in prop::collection::vec(matrix(), 2..6),
     ) {
         let parallel = |ops: &[OpKind]| {
-            let mut workload = Workload::with_capacity(ops.len());
-            for op in ops {
-                workload.push(1, "op", op.clone(), &[]);
-            }
+            let workload: Workload = ops.iter().cloned().collect();
             model.summary(&workload, &hardware)
         };
         let (one, other) = (parallel(&ops), parallel(&ops.iter().rev().cloned().collect::<Vec<_>>()));

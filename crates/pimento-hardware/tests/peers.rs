@@ -12,7 +12,6 @@ use serde_json::Value;
 use oracle::assert_close;
 
 fn layer(rows: u64, cols: u64, bits: (u64, u64)) -> Workload {
-    let mut workload = Workload::with_capacity(1);
     let kind = OpKind::StaticMvm {
         rows: rows as u32,
         cols: cols as u32,
@@ -20,8 +19,7 @@ fn layer(rows: u64, cols: u64, bits: (u64, u64)) -> Workload {
         weight_bits: bits.0 as u8,
         activation_bits: bits.1 as u8,
     };
-    workload.push(1, "fc", kind, &[]);
-    workload
+    Workload::from_iter([kind])
 }
 
 fn number(value: &Value, key: &str) -> u64 {

@@ -60,7 +60,6 @@ fn puma_parts_and_totals() {
         chip: puma.sizes(),
         ..Hardware::naive()
     };
-    let mut workload = Workload::with_capacity(1);
     let kind = OpKind::StaticMvm {
         rows: 128,
         cols: 128,
@@ -68,7 +67,7 @@ fn puma_parts_and_totals() {
         weight_bits: 16,
         activation_bits: 16,
     };
-    workload.push(1, "fc", kind, &[]);
+    let workload = Workload::from_iter([kind]);
     let explanation = PimCostModel::new(puma).explain(&workload, &hardware);
     let check = |name: &str, power: f64, area: f64| {
         let sum = |charges: &[Charge]| {
@@ -113,7 +112,6 @@ fn isaac_converters_by_the_regression() {
     let text = ReramPreset::preset_text("isaac").unwrap();
     let by_regression = text.replacen("rule = \"table\"", "rule = \"regression\"", 1);
     let by_regression = PimCostModel::new(ReramPreset::parse(&by_regression).unwrap());
-    let mut workload = Workload::with_capacity(1);
     let kind = OpKind::StaticMvm {
         rows: 128,
         cols: 16,
@@ -121,7 +119,7 @@ fn isaac_converters_by_the_regression() {
         weight_bits: 16,
         activation_bits: 16,
     };
-    workload.push(1, "fc", kind, &[]);
+    let workload = Workload::from_iter([kind]);
     let part = |model: &PimCostModel| {
         let cost = model.cost(&workload, &Hardware::naive());
         let mut parts = cost.breakdown.components.into_iter();
@@ -144,7 +142,6 @@ fn worked_example_of_one_layer() {
         (mapping.slices, mapping.crossbars(), mapping.reads),
         (4, 32, 8)
     );
-    let mut workload = Workload::with_capacity(1);
     let kind = OpKind::StaticMvm {
         rows: 512,
         cols: 256,
@@ -152,7 +149,7 @@ fn worked_example_of_one_layer() {
         weight_bits: 8,
         activation_bits: 8,
     };
-    workload.push(1, "fc", kind, &[]);
+    let workload = Workload::from_iter([kind]);
     let cost = PimCostModel::isaac().cost(&workload, &hardware);
     let energy = |name: &str| {
         let mut components = cost.breakdown.components.iter();
@@ -191,9 +188,8 @@ fn worked_example_of_compressed_tables() {
             lookups: 1,
             storage,
         };
-        let mut workload = Workload::with_capacity(1);
         let tables = vec![table].into();
-        workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
+        let workload = Workload::from_iter([OpKind::EmbeddingGather { tables }]);
         let cost = model.cost(&workload, &hardware);
         let energy = |name: &str| {
             let mut components = cost.breakdown.components.iter();

@@ -66,9 +66,8 @@ fn gather(tables: Vec<(EmbeddingTable, Popularity)>) -> (Workload, PimCostModel)
     for (field, table) in tables.iter().enumerate() {
         model = model.with_tables(field, &[*table]);
     }
-    let mut workload = Workload::with_capacity(1);
     let tables = tables.into();
-    workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
+    let workload = Workload::from_iter([OpKind::EmbeddingGather { tables }]);
     (workload, model)
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use pimento_hardware::{
     ElementwiseFunction, EmbeddingTable, OpKind, Operand, Stream, StreamAxis, Workload,
+    WorkloadBuilder,
 };
 
 use crate::network::{
@@ -32,7 +33,7 @@ pub fn lower(network: &Network, table_rows: &[u64]) -> Workload {
     let tensors = network.last_tensor() + 1;
     let mut lowering = Lowering {
         network,
-        workload: Workload::with_capacity(128),
+        workload: WorkloadBuilder::with_capacity(128),
         dense: vec![None; tensors],
         sparse: vec![[None; 2]; tensors],
     };
@@ -41,12 +42,12 @@ pub fn lower(network: &Network, table_rows: &[u64]) -> Workload {
         lowering.block(block);
     }
     lowering.head();
-    lowering.workload
+    lowering.workload.build()
 }
 
 struct Lowering<'a> {
     network: &'a Network,
-    workload: Workload,
+    workload: WorkloadBuilder,
     /// The operator that makes each dense tensor; none for the raw input.
     dense: Vec<Option<u16>>,
     /// Operators that make each sparse tensor: its own, and the merger that appends rows.

@@ -4,7 +4,7 @@ mod charges;
 mod critical_path;
 mod formula;
 
-use pimento_hardware::{Gathers, MemorySystem};
+use pimento_hardware::{ChipDesign, Gathers, MemorySystem};
 use serde::Serialize;
 
 use crate::{
@@ -45,10 +45,12 @@ impl Explained {
             explanation,
             latency_ns: design.cost.summary.latency_ns,
             cause: &|op| op_name(&ops[op]),
+            work: &|op| design.work(op),
             source: &|charge| {
                 let unit = &charge.unit;
                 (unit.table().to_owned(), design.source(unit.key))
             },
+            sizes: Some(sizes(&design.hardware.chip)),
             scaling: scaling(design),
         };
         let charges = of_charges(path, &charged, &formula::NAMES)?;
@@ -71,6 +73,7 @@ impl Explained {
             explanation: system.explain(gathers),
             latency_ns: system.summary(gathers).latency_ns,
             cause: &|tier| system.tier_name(tier).to_owned(),
+            work: &|_| None,
             source: &|charge| {
                 let table = charge.unit.table();
                 match charge.op {
@@ -81,6 +84,7 @@ impl Explained {
                     None => (table.to_owned(), system.sources_of(table)),
                 }
             },
+            sizes: None,
             scaling: None,
         };
         of_charges(path, &charged, &[]).map(Self::Charges)
@@ -118,6 +122,20 @@ fn of_charges(path: &str, charged: &Charged<'_>, beside: &[&str]) -> Result<Char
         name: path.to_owned(),
         known: format!("`{}`", known.join("`, `")),
     })
+}
+
+fn sizes(chip: &ChipDesign) -> String {
+    format!(
+        "crossbars of {} rows × {} columns, cells of {} bits, DACs of {}, ADCs of {}; {} crossbars in a processing \
+         element, {} of these in a tile",
+        chip.crossbar_rows,
+        chip.crossbar_cols,
+        chip.cell_bits,
+        chip.dac_bits,
+        chip.adc_bits,
+        chip.crossbars_per_pe,
+        chip.pes_per_tile
+    )
 }
 
 fn scaling(design: &PricedDesign) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pimento_hardware::{
-    AccessBins, Cost, CostModel, Explanation, Hardware, OpCost, PimCostModel, Workload,
+    AccessBins, Cost, CostModel, Explanation, Hardware, OpCost, OpKind, PimCostModel, Workload,
 };
 use pimento_space::lower;
 
@@ -66,6 +66,33 @@ impl PricedDesign {
     /// Where a number comes from, by its key in a charge.
     pub(crate) fn source(&self, key: &str) -> String {
         self.model.source(key, &self.hardware)
+    }
+
+    /// What an operator computes with its matrices, if it has some.
+    pub(crate) fn work(&self, op: usize) -> Option<String> {
+        match self.workload.ops()[op].kind {
+            OpKind::StaticMvm {
+                rows,
+                cols,
+                vectors,
+                weight_bits,
+                activation_bits,
+            } => Some(format!(
+                "{rows} rows × {cols} columns, vectors {vectors}, weights of {weight_bits} bits, inputs of \
+                 {activation_bits}"
+            )),
+            OpKind::DynamicProduct {
+                operand,
+                activation_bits,
+                ..
+            } => Some(format!(
+                "{} × {} rows × {} columns, vectors {}, inputs of {activation_bits} bits",
+                operand.count, operand.rows, operand.cols, operand.vectors
+            )),
+            OpKind::Elementwise { .. }
+            | OpKind::Normalisation { .. }
+            | OpKind::EmbeddingGather { .. } => None,
+        }
     }
 
     /// Whether an operator decides the latency.

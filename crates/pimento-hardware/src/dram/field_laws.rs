@@ -39,8 +39,8 @@ struct Known {
     stored: Stored,
     /// What a cache has of them.
     residents: Box<Residents>,
-    /// Share of the hottest.
-    hottest: f64,
+    /// How often they are asked for.
+    rows: Popularity,
     /// What a memory system needs of them, tabulated when the first one asks.
     locality: OnceLock<Arc<Locality>>,
 }
@@ -129,29 +129,28 @@ impl FieldLaws {
         }
     }
 
-    /// Share of the look-ups that goes to the hottest row of the stored table number `place` of table number
-    /// `field` of a gather, where the popularity of its `tables` is known.
-    pub(crate) fn hottest(
+    /// The popularity of the rows of the stored table number `place` of table number `field` of a gather,
+    /// where that of its `tables` is known.
+    pub(crate) fn stored_rows(
         &self,
         tables: &[EmbeddingTable],
         field: usize,
         place: usize,
-    ) -> Option<f64> {
+    ) -> Option<Cow<'_, Popularity>> {
         if self.0.len() != tables.len() {
             return None;
         }
         let (law, table) = (&self.0[field], &tables[field]);
         let stored = (table.rows, StoredLaw::of(table, place));
-        let tabulated = law.known(stored).map(|known| known.hottest);
-        Some(tabulated.unwrap_or_else(|| popularity(&law.popularity, stored).hottest()))
+        let known = law.known(stored).map(|known| Cow::Borrowed(&known.rows));
+        Some(known.unwrap_or_else(|| Cow::Owned(popularity(&law.popularity, stored))))
     }
 }
 
 /// What was tabulated meanwhile follows from the rest.
 impl PartialEq for Known {
     fn eq(&self, other: &Self) -> bool {
-        (self.stored, &self.residents, self.hottest)
-            == (other.stored, &other.residents, other.hottest)
+        (self.stored, &self.residents, &self.rows) == (other.stored, &other.residents, &other.rows)
     }
 }
 
@@ -161,7 +160,7 @@ impl Known {
         Self {
             stored,
             residents: Box::new(Residents::new(&rows, CachePolicy::Lru)),
-            hottest: rows.hottest(),
+            rows,
             locality: OnceLock::new(),
         }
     }

@@ -168,6 +168,16 @@ impl Popularity {
         self.bins.first().map_or(0.0, |bin| bin.share)
     }
 
+    /// Rows that copies add so that none is asked for more often than the hottest one with `copies` of it: as
+    /// many of every row as its share asks for.
+    pub fn copied(&self, copies: f64) -> f64 {
+        let least = self.hottest() / copies.max(1.0);
+        let hot = self.bins.iter().take_while(|bin| bin.share > least);
+        // A share that is rounded shall not take a copy more.
+        hot.map(|bin| bin.rows * ((bin.share / least - 1e-9).ceil() - 1.0))
+            .sum()
+    }
+
     /// Expected number of different rows among `draws` independent accesses.
     pub fn unique(&self, draws: f64) -> f64 {
         let seen = |bin: &Bin| bin.rows * -(draws * (-bin.share).ln_1p()).exp_m1();

@@ -1,13 +1,14 @@
 //! Embedding tables in crossbars: a look-up reads one word line.
 //!
 //! Rows of a table are dealt to its crossbars by their popularity, one after the other, so that popular
-//! rows do not wait for each other, and the most popular ones have copies: the access-aware mapping of
-//! REREC (ICCAD 2021) and ReCross (arXiv 2509.10627). For one inference this changes nothing, as tables
-//! have crossbars of their own; it decides how often the busiest crossbar is asked.
+//! rows do not wait for each other, and popular ones have copies, as many as their share of the look-ups
+//! asks for: the access-aware mapping of REREC (ICCAD 2021) and ReCross (arXiv 2509.10627). For one
+//! inference this changes nothing, as tables have crossbars of their own; it decides how often the busiest
+//! crossbar is asked.
 
 use crate::{
     component::Component,
-    dram::FieldLaws,
+    dram::{FieldLaws, Popularity},
     ledger::{Ledger, Total, times, unit},
     reram::{
         chip::{Chip, OpWork},
@@ -26,6 +27,8 @@ const SHIFT: f64 = 5.0;
 #[derive(Debug, Clone, Copy)]
 struct Reads {
     crossbars: f64,
+    /// Rows, copies included.
+    rows: f64,
     /// Look-ups one after another, and what of a crossbar one of them reads.
     lookups: f64,
     read: CrossbarMapping,
@@ -49,11 +52,10 @@ impl Chip<'_> {
             let count = f64::from(table.lookups);
             let parts = table.storage.parts(table.rows, u64::from(table.width));
             for (place, part) in parts.into_iter().enumerate() {
-                let hottest = laws.hottest(tables, field, place);
-                let hottest = hottest.unwrap_or_else(|| hottest_share(part.rows as f64));
-                let reads = self.read_rows(part, table, hottest, ledger);
+                let law = laws.stored_rows(tables, field, place);
+                let reads = self.read_rows(part, table, law.as_deref(), ledger);
                 crossbars += reads.crossbars;
-                cells += part.rows as f64 * self.cells(part, table);
+                cells += reads.rows * self.cells(part, table);
                 let is_longer = longest.is_none_or(|longest| reads.latency_ns > longest.latency_ns);
                 if reads.lookups > 0.0 && is_longer {
                     longest = Some(reads);
@@ -86,18 +88,25 @@ impl Chip<'_> {
         &self,
         part: StoredTable,
         table: &EmbeddingTable,
-        hottest: f64,
+        law: Option<&Popularity>,
         ledger: &mut impl Ledger,
     ) -> Reads {
         let (rows, cols) = self.sides();
         let cells = self.cells(part, table);
         let wide = (cells / cols).ceil();
         let per_crossbar = rows * (cols / cells).floor().max(1.0);
-        let groups = (part.rows as f64 / per_crossbar).ceil();
+        let rows = part.rows as f64;
         self.charge_row_reads(f64::from(table.lookups), cells, wide, ledger);
-        let copies = f64::from(self.design.replication.max(1));
+        // No crossbar needs two copies of a row.
+        let copies = f64::from(self.design.replication.max(1)).min((rows / per_crossbar).ceil());
+        let (hottest, copied) = match law {
+            Some(law) => (law.hottest(), law.copied(copies)),
+            None => (hottest_share(rows), copied_rows(rows, copies)),
+        };
+        let groups = ((rows + copied) / per_crossbar).ceil();
         let mut reads = Reads {
             crossbars: wide * groups,
+            rows: rows + copied,
             lookups: f64::from(table.lookups),
             read: one_read(cells.min(cols) as u32),
             latency_ns: 0.0,
@@ -169,10 +178,21 @@ fn hottest_share(rows: f64) -> f64 {
     popularity(0.5, 1.5) / popularity(0.5, rows + 0.5)
 }
 
+/// Rows that copies add to a table of `rows` rows so that none is asked for more often than the most popular
+/// one with `copies` of it ([`Popularity::copied`]): for every j < `copies` those that are asked for more than
+/// j times as often as such a copy.
+fn copied_rows(rows: f64, copies: f64) -> f64 {
+    let rows_beyond = |j: u32| {
+        let rank = (1.0 + SHIFT) * (copies / f64::from(j)).powf(1.0 / SKEW) - SHIFT;
+        (rank.ceil() - 1.0).clamp(0.0, rows)
+    };
+    (1..copies as u32).map(rows_beyond).sum()
+}
+
 /// Share of the look-ups of a table in `groups` crossbars that the busiest one serves: the most popular row's,
-/// divided among its copies, and an even share of the rest.
+/// divided among its copies, and an even share of the rest. No other copy has more.
 fn busiest_share(hottest: f64, groups: f64, copies: f64) -> f64 {
-    (hottest / copies.min(groups) + (1.0 - hottest) / groups).min(1.0)
+    (hottest / copies + (1.0 - hottest) / groups).min(1.0)
 }
 
 #[cfg(test)]
@@ -189,10 +209,30 @@ mod tests {
         assert!((found / first - 1.0).abs() < 5e-3, "{found} {first}");
     }
 
+    /// Four copies of the first row, shares of 6, 7, 8, … to the power of −1.1: 0.84 of it and 0.73 take four
+    /// and three, and so on; of all rows that is the law's own count.
+    #[test]
+    fn copies_are_those_that_shares_ask_for() {
+        let by_hand = |rows: u32| -> f64 {
+            let share =
+                |rank: u32| (f64::from(rank) + SHIFT).powf(-SKEW) / (1.0 + SHIFT).powf(-SKEW);
+            (1..=rows)
+                .map(|rank| (4.0 * share(rank)).ceil() - 1.0)
+                .sum()
+        };
+        assert_eq!(copied_rows(10.0, 4.0), by_hand(10));
+        assert_eq!(copied_rows(1e6, 4.0), by_hand(1000));
+        assert_eq!((copied_rows(1e6, 1.0), copied_rows(1.0, 4.0)), (0.0, 3.0));
+        for copies in [1.0, 2.0, 7.0, 16.0] {
+            let law = Popularity::zipf_mandelbrot(1_000_000, SKEW, SHIFT);
+            assert_eq!(law.copied(copies), copied_rows(1e6, copies));
+        }
+    }
+
     #[test]
     fn one_crossbar_serves_all_and_copies_share() {
         let hottest = hottest_share(1e6);
-        assert!((busiest_share(hottest, 1.0, 8.0) - 1.0).abs() < 1e-12);
+        assert_eq!(busiest_share(hottest, 1.0, 1.0), 1.0);
         let alone = busiest_share(hottest, 1000.0, 1.0);
         let shared = busiest_share(hottest, 1000.0, 8.0);
         assert!(shared < alone / 4.0 && shared > 1e-3);

@@ -75,7 +75,8 @@ impl Chip<'_> {
         work.stages = self.stages(matrix, &mapping, turns, ledger);
         work.interval_ns = work.stages.working_ns;
         self.charge_reads(matrix, &mapping, ledger);
-        self.charge_registers(f64::from(work.crossbars), work.interval_ns, ledger);
+        let vector_ns = work.interval_ns / turns;
+        self.charge_registers(matrix, (&mapping, vector_ns), ledger);
         let vectors = matrix.all_vectors();
         let values = vectors * (f64::from(matrix.rows) + f64::from(matrix.cols));
         self.charge_movement(f64::from(matrix.activation_bits) * values, ledger);
@@ -291,10 +292,20 @@ impl Chip<'_> {
         true
     }
 
-    /// Registers hold the inputs and outputs of crossbars while they work.
-    fn charge_registers(&self, crossbars: f64, busy_ns: f64, ledger: &mut impl Ledger) {
+    /// Registers hold the inputs and outputs of crossbars while these read a vector.
+    fn charge_registers(
+        &self,
+        matrix: &Matrix,
+        (mapping, vector_ns): (&CrossbarMapping, f64),
+        ledger: &mut impl Ledger,
+    ) {
+        let crossbars = f64::from(mapping.crossbars() * self.twins());
         let (input_mw, output_mw) = self.shares.register_mw;
-        let counts = [times("crossbars", crossbars), times("ns", busy_ns)];
+        let counts = [
+            times("crossbars", crossbars),
+            times("vectors", matrix.all_vectors()),
+            times("ns of a vector", vector_ns),
+        ];
         ledger.charge(
             Component::Registers,
             unit("input-register.power-mw / crossbars", input_mw),

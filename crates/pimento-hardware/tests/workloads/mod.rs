@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use pimento_hardware::{
     CostModel, EmbeddingTable, Hardware, OpKind, PimCostModel, Stream, StreamAxis, TableStorage,
-    Workload,
+    Workload, WorkloadBuilder,
 };
 
 /// A gather alone.
 pub(crate) fn gather(tables: Vec<EmbeddingTable>) -> Workload {
-    let mut workload = Workload::with_capacity(1);
     let tables = tables.into();
-    workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
-    workload
+    Workload::from_iter([OpKind::EmbeddingGather { tables }])
 }
 
 /// Energy of a component.
@@ -26,7 +24,7 @@ pub(crate) fn component(workload: &Workload, hardware: &Hardware, name: &str) ->
 
 /// A gather, then the operators in a row; those of several vectors give them one after the other, and
 /// products value by value take them so.
-pub(crate) fn workload(ops: &[OpKind]) -> Workload {
+pub(crate) fn listed(ops: &[OpKind]) -> WorkloadBuilder {
     let table = EmbeddingTable {
         rows: 10_000,
         width: 16,
@@ -35,7 +33,7 @@ pub(crate) fn workload(ops: &[OpKind]) -> Workload {
         storage: TableStorage::Rows,
     };
     let tables: Arc<[EmbeddingTable]> = vec![table; 26].into();
-    let mut workload = Workload::with_capacity(ops.len() + 1);
+    let mut workload = WorkloadBuilder::with_capacity(ops.len() + 1);
     let mut last = workload.push(0, "embedding", OpKind::EmbeddingGather { tables }, &[]);
     for op in ops {
         let input = usize::from(last);
@@ -51,4 +49,9 @@ pub(crate) fn workload(ops: &[OpKind]) -> Workload {
         workload.set_stream(last, stream);
     }
     workload
+}
+
+/// The workload of these.
+pub(crate) fn workload(ops: &[OpKind]) -> Workload {
+    listed(ops).build()
 }

@@ -2,7 +2,7 @@
 //! before it when a model is in use, and costs nothing.
 
 use pimento_hardware::{
-    ElementwiseFunction, EmbeddingTable, OpKind, Operand, TableStorage, Workload,
+    ElementwiseFunction, EmbeddingTable, OpKind, Operand, TableStorage, Workload, WorkloadBuilder,
 };
 
 use super::{Handcrafted, Hidden, Tower, TowerMatrix};
@@ -20,7 +20,7 @@ impl Handcrafted {
     /// If there is not one table per field.
     pub fn lower(&self, input: InputShape, table_rows: &[u64]) -> Workload {
         assert_eq!(table_rows.len(), input.fields, "one table per field");
-        let mut workload = Workload::with_capacity(64);
+        let mut workload = WorkloadBuilder::with_capacity(64);
         let table = |&rows: &u64| EmbeddingTable {
             rows,
             width: self.row_width() as u16,
@@ -55,7 +55,7 @@ impl Handcrafted {
             logits = vec![last.elementwise("logit.add", ElementwiseFunction::Add, terms, &logits)];
         }
         last.elementwise("logit.sigmoid", ElementwiseFunction::Sigmoid, 1, &logits);
-        workload
+        workload.build()
     }
 
     /// Multiply–accumulates of matrix products per inference.
@@ -67,7 +67,7 @@ impl Handcrafted {
 
 /// One tower on its way to a workload.
 struct Lowering<'a> {
-    workload: &'a mut Workload,
+    workload: &'a mut WorkloadBuilder,
     block: u16,
     /// The tower's matrices that are not used yet.
     matrices: std::vec::IntoIter<TowerMatrix>,

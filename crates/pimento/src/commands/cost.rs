@@ -235,11 +235,21 @@ fn components(cost: &Cost) -> String {
             part.component.to_owned(),
             format!("{:.3}", part.energy_pj / 1e3),
             share(part.energy_pj, summary.energy_pj),
+            format!("{:.3}", part.power_mw),
+            format!("{:.3}", part.peak_power_mw),
             format!("{:.5}", part.area_um2 / 1e6),
             share(part.area_um2, summary.area_um2),
         ]
     });
-    let header = ["component", "energy nJ", "share", "area mm²", "share"];
+    let header = [
+        "component",
+        "energy nJ",
+        "share",
+        "power mW",
+        "all busy mW",
+        "area mm²",
+        "share",
+    ];
     table::table(&header, components)
 }
 
@@ -253,6 +263,8 @@ fn ops(design: &PricedDesign) -> String {
             format!("{:.1}", op.latency_ns),
             format!("{:.3}", op.energy_pj / 1e3),
             share(op.energy_pj, summary.energy_pj),
+            format!("{:.3}", op.power_mw),
+            format!("{:.5}", op.area_um2 / 1e6),
             op.tile.to_string(),
             op.crossbars.to_string(),
             format!("{:.1} %", 100.0 * op.utilisation),
@@ -264,6 +276,8 @@ fn ops(design: &PricedDesign) -> String {
         "latency ns",
         "energy nJ",
         "share",
+        "power mW",
+        "area mm²",
         "tile",
         "crossbars",
         "cells used",

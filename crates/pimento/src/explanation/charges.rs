@@ -14,8 +14,12 @@ pub(super) struct Charged<'a> {
     pub(super) latency_ns: f64,
     /// The name of what causes a charge, by its number.
     pub(super) cause: &'a dyn Fn(usize) -> String,
+    /// What that computes.
+    pub(super) work: &'a dyn Fn(usize) -> Option<String>,
     /// The table of a charge's number, and its source.
     pub(super) source: &'a dyn Fn(&Charge) -> (String, String),
+    /// Sizes of the chip that factors follow from, if there is one.
+    pub(super) sizes: Option<String>,
     /// What happened to the numbers of the tables, if something did.
     pub(super) scaling: Option<String>,
 }
@@ -28,6 +32,11 @@ pub(crate) struct Charges {
     total: f64,
     /// The components asked for, from the largest share to the smallest.
     components: Vec<Component>,
+    /// Sizes of the chip that factors follow from; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sizes: Option<String>,
+    /// How the factors come about, by name.
+    factors: BTreeMap<&'static str, &'static str>,
     /// Where the numbers come from, by table.
     sources: BTreeMap<String, String>,
     /// What happened to the numbers of the chip's tables, if something did.
@@ -59,6 +68,9 @@ struct Component {
 struct OpCharge {
     /// Absent where it is the design as a whole.
     op: Option<String>,
+    /// What that computes; absent where it has no matrices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    work: Option<String>,
     /// The table of the number.
     table: String,
     amount: f64,
@@ -146,6 +158,8 @@ impl Charges {
                 .iter()
                 .map(|charge| (charged.source)(charge))
                 .collect(),
+            factors: BTreeMap::new(),
+            sizes: charged.sizes.clone(),
             scaling: charged.scaling.clone(),
             components,
         }
@@ -159,6 +173,10 @@ impl Charges {
             let tables: Vec<&str> = charges.map(|charge| &charge.table[..]).collect();
             self.sources.retain(|table, _| tables.contains(&&table[..]));
         }
+        let charges = self.components.iter().flat_map(|part| &part.charges);
+        let factors = charges.flat_map(|charge| &charge.factors);
+        let rules = factors.filter_map(|factor| Some((factor.name, factor.rule()?)));
+        self.factors = rules.collect();
         Some(self)
     }
 
@@ -193,16 +211,28 @@ impl Charges {
             text.push_str(&format!("\n{}: {amount}, {part}\n", component.component));
             text.push_str(&component.render(figure));
         }
+        let sizes = self.sizes.iter().map(|sizes| format!(" ({sizes})"));
+        text.push_str(&format!("\nfactors{}\n", sizes.collect::<String>()));
+        let named = self.factors.iter();
+        text.push_str(&listed(named.map(|(&name, &rule)| (name, rule))));
         text.push_str("\nsources\n");
-        let widest = self.sources.keys().map(String::len).max().unwrap_or(0);
-        for (table, source) in &self.sources {
-            text.push_str(&format!("  {table:widest$}  {source}\n"));
-        }
+        let named = self.sources.iter();
+        text.push_str(&listed(
+            named.map(|(table, source)| (&table[..], &source[..])),
+        ));
         if let Some(scaling) = &self.scaling {
             text.push_str(&format!("  {scaling}\n"));
         }
         text
     }
+}
+
+/// Names and what they mean, a line each.
+fn listed<'a>(named: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
+    let widths = named.clone().map(|(name, _)| name.chars().count());
+    let widest = widths.max().unwrap_or(0);
+    let lines = named.map(|(name, meaning)| format!("  {name:widest$}  {meaning}\n"));
+    lines.collect::<Vec<_>>().concat()
 }
 
 impl Component {
@@ -225,6 +255,7 @@ impl Component {
                 .into_iter()
                 .map(|charge| OpCharge {
                     op: charge.op.map(charged.cause),
+                    work: charge.op.and_then(charged.work),
                     table: (charged.source)(charge).0,
                     amount: charge.amount(),
                     unit: charge.unit,
@@ -242,7 +273,11 @@ impl Component {
         let lines = formulas.iter().zip(&self.charges);
         lines
             .map(|(formula, charge)| match &charge.op {
-                Some(op) => format!("  {formula:widest$}   {op}\n"),
+                Some(op) => {
+                    let work = charge.work.iter().map(|work| format!(": {work}"));
+                    let work: String = work.collect();
+                    format!("  {formula:widest$}   {op}{work}\n")
+                }
                 None => format!("  {formula}\n"),
             })
             .collect()

@@ -124,7 +124,7 @@ impl MemorySystem {
         let mut books = Books::<Sums>::default();
         let priced = self.price(gathers, &mut books);
         let energy_pj = books.energy_pj.total();
-        let components = books.components();
+        let components = books.components(priced.interval_ns);
         let stored = priced.placement.stored_bytes.iter();
         let tiers = self.tiers.iter().zip(&priced.placement.times).zip(stored);
         SystemCost {

@@ -2,7 +2,10 @@
 
 use thiserror::Error;
 
-use crate::dram::trace::{Burst, Lookup, timing::Geometry};
+use crate::{
+    arithmetic::splitmix64,
+    dram::trace::{Burst, Lookup, timing::Geometry},
+};
 
 /// Where the rows of embedding tables lie in a memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,14 +159,6 @@ fn hashed(geometry: &Geometry, lookup: &Lookup, count: u64, seed: u64) -> Burst 
         row: field(geometry.rows),
         column: field((geometry.columns / count).max(1)) * count,
     }
-}
-
-/// One step of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-fn splitmix64(state: u64) -> u64 {
-    let state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]
