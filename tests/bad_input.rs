@@ -322,7 +322,7 @@ fn mistakes_about_chips() {
         "tiles = 168",
         "tils = 168",
         "unknown field `tils`",
-        "chip.toml:17:1",
+        "chip.toml:111:1",
     );
     let message = "`crossbar.area-um2` is -25, expected 0 or more";
     let error = check(
@@ -330,17 +330,11 @@ fn mistakes_about_chips() {
         "area-um2 = 25.0",
         "area-um2 = -25.0",
         message,
-        "chip.toml:26:1",
+        "chip.toml:18:1",
     );
     assert!(error.contains("^^^^^^^^"), "{error}");
     let message = "the inputs of a tile's 96 crossbars take";
-    check(
-        own,
-        "crossbar-rows = 128",
-        "crossbar-rows = 1024",
-        message,
-        "chip.toml:10:1",
-    );
+    check(own, "rows = 128", "rows = 1024", message, "chip.toml:14:1");
     check(
         own,
         "node-nm = 32.0",

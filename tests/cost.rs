@@ -40,6 +40,7 @@ fn chips_are_listed_and_each_prices_a_design() {
         "mnsim-default",
         "neurosim-22nm",
         "rerec-like",
+        "custom",
     ] {
         assert!(shown.contains(name), "{shown}");
         let priced = cost(&bench, &["--chip", name]);

@@ -622,7 +622,7 @@ fn epitomes_are_searched_trained_and_priced() {
     let line = explained.lines().find(|line| line.contains("   1.flat: "));
     assert!(line.unwrap().contains("× 4 vectors"), "{explained}");
     assert!(
-        explained.contains("passes             ⌈input bits / chip.dac-bits⌉"),
+        explained.contains("passes             ⌈input bits / DAC bits⌉"),
         "{explained}"
     );
     let shown = bench.succeed(&["retrain", "a", "--files", "design.json", "--epochs", "0.2"]);

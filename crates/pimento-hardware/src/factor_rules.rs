@@ -3,7 +3,8 @@
 use crate::ledger::Factor;
 
 /// Names of factors and their rules. `rows`, `columns`, weight bits and input bits are those of the
-/// operator's matrix; `chip.…` are the sizes of the design.
+/// operator's matrix; what is `of a` crossbar, a tile and so on are
+/// the sizes of the design.
 const RULES: &[(&str, &str)] = &[
     // Matrices on crossbars.
     (
@@ -12,22 +13,22 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "passes",
-        "⌈input bits / chip.dac-bits⌉; a bit less where the chip's inputs have signs",
+        "⌈input bits / DAC bits⌉; a bit less where the chip's inputs have signs",
     ),
     ("reads", "passes × row groups of the fullest crossbar"),
     (
         "row groups",
         "⌈rows / rows at once⌉, of all crossbars one below the other; at once are all, or as many as the drivers \
-         drive and the ADC resolves: ⌊(2^b − 1) / ((2^dac-bits − 1) · (2^cell-bits − 1))⌋, b being its bits, one \
+         drive and the ADC resolves: ⌊(2^b − 1) / ((2^DAC bits − 1) · (2^cell bits − 1))⌋, b being its bits, one \
          more where the encoding saves one",
     ),
     (
         "columns of slices",
-        "columns × slices; slices are ⌈weight bits / chip.cell-bits⌉, a bit less where pairs of cells have the sign",
+        "columns × slices; slices are ⌈weight bits / cell bits⌉, a bit less where pairs of cells have the sign",
     ),
     (
         "slices",
-        "⌈weight bits / chip.cell-bits⌉, a bit less where pairs of cells have the sign",
+        "⌈weight bits / cell bits⌉, a bit less where pairs of cells have the sign",
     ),
     (
         "columns of a converter",
@@ -40,7 +41,7 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "drives of a row",
-        "crossbars side by side, ⌈columns of slices / chip.crossbar-cols⌉, times columns of a converter where a \
+        "crossbars side by side, ⌈columns of slices / columns of a crossbar⌉, times columns of a converter where a \
          row is driven anew for each",
     ),
     (
@@ -55,7 +56,7 @@ const RULES: &[(&str, &str)] = &[
         "crossbars of a pair",
         "2 where two crossbars make up one for the sign, or else 1",
     ),
-    ("neurons", "columns of slices × ⌈rows / chip.crossbar-rows⌉"),
+    ("neurons", "columns of slices × ⌈rows / rows of a crossbar⌉"),
     ("input bits", "bits of an input without its sign"),
     (
         "steps of integration",
@@ -103,22 +104,22 @@ const RULES: &[(&str, &str)] = &[
     ("cells of a row", "values of a row of the table × slices"),
     (
         "crossbars of a row",
-        "⌈cells of a row / chip.crossbar-cols⌉",
+        "⌈cells of a row / columns of a crossbar⌉",
     ),
     ("look-ups", "rows that a sample asks for"),
     // The chip.
     (
         "crossbars",
-        "those of the operator, or of all tiles: tiles × chip.pes-per-tile × chip.crossbars-per-pe",
+        "those of the operator, or of all tiles: tiles × processing elements of a tile × crossbars of one",
     ),
     (
         "crossbars with converters",
         "all of the tiles, or one of each pair",
     ),
-    ("columns", "chip.crossbar-cols"),
+    ("columns", "columns of a crossbar"),
     (
         "tiles",
-        "⌈processing elements that hold matrices / chip.pes-per-tile⌉",
+        "⌈processing elements that hold matrices / processing elements of a tile⌉",
     ),
     ("lanes", "digital.lanes-per-tile"),
     (

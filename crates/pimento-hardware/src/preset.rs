@@ -61,7 +61,7 @@ pub enum PresetError {
     },
     /// The converters of the published sizes cannot read what the crossbars add up.
     #[error(
-        "`chip.adc-bits` is {adc_bits}, but one row of {cell_bits}-bit cells driven with {dac_bits} bits needs {needed}: take more bits, or `readout = \"all-rows\"`, which rounds"
+        "`adc.bits` is {adc_bits}, but one row of {cell_bits}-bit cells driven with {dac_bits} bits needs {needed}: take more bits, or `readout = \"all-rows\"`, which rounds"
     )]
     UnreadableRow {
         /// Bits of the converters.
@@ -75,7 +75,7 @@ pub enum PresetError {
     },
     /// The inputs of a tile's crossbars do not fit into its buffer.
     #[error(
-        "`chip.crossbar-rows` is {rows}: the inputs of a tile's {crossbars} crossbars take {needed} bytes, but `edram.capacity-bytes` is {capacity}"
+        "`crossbar.rows` is {rows}: the inputs of a tile's {crossbars} crossbars take {needed} bytes, but `edram.capacity-bytes` is {capacity}"
     )]
     CrossbarBeyondTile {
         /// Rows of a crossbar.
@@ -99,8 +99,8 @@ impl PresetError {
             | Self::NotPositive { key, .. }
             | Self::Missing { key, .. } => Some(key.split_once('.').unwrap_or((key, ""))),
             Self::AdcEntry { .. } => Some(("adc", "table")),
-            Self::UnreadableRow { .. } => Some(("chip", "adc-bits")),
-            Self::CrossbarBeyondTile { .. } => Some(("chip", "crossbar-rows")),
+            Self::UnreadableRow { .. } => Some(("adc", "bits")),
+            Self::CrossbarBeyondTile { .. } => Some(("crossbar", "rows")),
         }
     }
 

@@ -124,7 +124,8 @@ fn neurosim_periods_of_successive_approximation() {
     assert!(runs > 0);
 }
 
-/// MNSIM-2.0: tiles, and area and energy of crossbars, converters and drivers, of all 18 runs.
+/// MNSIM-2.0: tiles, and area, energy and power of crossbars, converters and drivers, of all 18 runs. Its power is
+/// that of the time in which a part works: the energy over what our explanation charges for it.
 #[test]
 fn mnsim_crossbars_converters_and_drivers() {
     let oracle = oracle::read(include_str!("oracles/mnsim_mlp.json"));
@@ -136,22 +137,34 @@ fn mnsim_crossbars_converters_and_drivers() {
         let bits = (number(run, "weight_bits"), number(run, "activation_bits"));
         let tiles = run["tiles_per_layer"].as_array().unwrap();
         // Layer by layer: its layers do not share tiles.
-        let (mut energy, mut area) = ([0.0; 3], [0.0; 3]);
+        let (mut energy, mut area, mut power) = ([0.0; 3], [0.0; 3], [0.0; 3]);
         let dims: Vec<u64> = mnsim_dims(run["net"].as_str().unwrap());
         for (sides, tiles) in dims.windows(2).zip(tiles) {
-            let cost = model.cost(&layer(sides[0], sides[1], bits), &sizes);
+            let layer = layer(sides[0], sides[1], bits);
+            let cost = model.cost(&layer, &sizes);
+            let times = model.explain(&layer, &sizes).latency_ns;
             assert_eq!(u64::from(cost.figures.tiles), tiles.as_u64().unwrap());
-            for (index, name) in ["crossbar", "adc", "dac"].into_iter().enumerate() {
+            for (index, (name, key)) in [
+                ("crossbar", "crossbar.read-ns and settling"),
+                ("adc", "adc.cycles / adc.rate-gs"),
+                ("dac", "dac.drive-ns"),
+            ]
+            .into_iter()
+            .enumerate()
+            {
                 let mut parts = cost.breakdown.components.iter();
                 let part = parts.find(|part| part.component == name).unwrap();
                 energy[index] += part.energy_pj / 1e3;
                 area[index] += part.area_um2;
+                let time = times.iter().find(|time| time.unit.key == key).unwrap();
+                power[index] += part.energy_pj / time.amount() / 1e3;
             }
         }
         for (index, name) in ["xbar", "ADC", "DAC"].into_iter().enumerate() {
             let theirs = |group: &str| run[group][name].as_f64().unwrap();
             assert_close(energy[index], theirs("energy_nj"), 1e-9, name);
             assert_close(area[index], theirs("area_um2"), 1e-9, name);
+            assert_close(power[index], theirs("power_w"), 1e-9, name);
         }
     }
     assert_eq!(runs.len(), 18);

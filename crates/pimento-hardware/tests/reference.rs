@@ -313,6 +313,6 @@ fn presets_with_mistakes_are_refused() {
     check(
         "source = \"ISAAC paper, component table\"",
         "source = \"\"",
-        "`chip.source` is empty",
+        "`cell.source` is empty",
     );
 }

@@ -96,7 +96,9 @@ pub(crate) enum Command {
     /// Places a design's matrices on a cluster of modules with MRAM and SRAM, for the least energy within
     /// a latency bound.
     Cluster(ClusterArgs),
-    /// Lists the built-in chips, or prints the tables of one, to copy and change.
+    /// Lists the built-in clusters, or prints the tables of one, to copy and change.
+    Clusters(PresetArgs),
+    /// Lists the built-in chips, or prints the tables of one, to copy and change: `custom` has every key.
     Chips(PresetArgs),
     /// Lists the built-in memory systems, or prints the tables of one, to copy and change.
     Systems(PresetArgs),

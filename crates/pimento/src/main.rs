@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         Command::Front(arguments) => commands::front::run(arguments),
         Command::Cost(arguments) => commands::cost::run(arguments),
         Command::Cluster(arguments) => commands::cluster::run(arguments),
+        Command::Clusters(arguments) => commands::cluster::list(arguments),
         Command::Chips(arguments) => commands::chips::run(arguments),
         Command::Systems(arguments) => commands::presets::systems(arguments),
         Command::Workloads(arguments) => commands::presets::workloads(arguments),

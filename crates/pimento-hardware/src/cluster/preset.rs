@@ -71,6 +71,11 @@ impl ClusterPreset {
         PRESETS.open(name, Self::parse)
     }
 
+    /// The tables of a built-in cluster, to copy and change.
+    pub fn preset_text(name: &str) -> Option<&'static str> {
+        PRESETS.text(name)
+    }
+
     /// Names of the built-in clusters.
     pub fn preset_names() -> Vec<&'static str> {
         PRESETS.names()
@@ -79,6 +84,14 @@ impl ClusterPreset {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Names of the memories, with what all modules of a kind have of them, in bytes.
+    pub fn capacities(&self) -> Vec<(String, f64)> {
+        let places = self.places().into_iter();
+        places
+            .map(|place| (place.name, place.capacity_bytes))
+            .collect()
     }
 
     /// All places for weights; a weight of a byte takes one MAC per vector.

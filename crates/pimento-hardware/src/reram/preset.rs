@@ -11,15 +11,16 @@ use crate::{
         adc::{AdcCost, adc_regression},
         node::{area_factor, energy_factor},
         tables::{
-            AdcRule, AdcTable, BusTable, ChipTable, CrossbarTable, DacTable, DigitalTable,
-            EdramTable, EncodingTable, IntegratorTable, LeakageTable, RegisterTable, RouterTable,
-            ShiftAddTable, UnitTable, WriteTable,
+            AdcRule, AdcTable, BusTable, CellTable, ChipTable, CrossbarTable, DacTable,
+            DigitalTable, EdramTable, EncodingTable, IntegratorTable, LeakageTable,
+            ProcessingElementTable, RegisterTable, RouterTable, ShiftAddTable, TileTable,
+            UnitTable, WriteTable,
         },
     },
 };
 
 /// The built-in chips.
-const PRESETS: Catalogue<6> = Catalogue([
+const PRESETS: Catalogue<7> = Catalogue([
     ("isaac", include_str!("../../presets/chips/isaac.toml")),
     ("puma", include_str!("../../presets/chips/puma.toml")),
     ("neurram", include_str!("../../presets/chips/neurram.toml")),
@@ -35,6 +36,7 @@ const PRESETS: Catalogue<6> = Catalogue([
         "rerec-like",
         include_str!("../../presets/chips/rerec-like.toml"),
     ),
+    ("custom", include_str!("../../presets/chips/custom.toml")),
 ]);
 
 /// The component table of a ReRAM chip: every number with its source, read from TOML.
@@ -43,7 +45,7 @@ const PRESETS: Catalogue<6> = Catalogue([
 pub struct ReramPreset {
     pub(crate) name: String,
     pub(crate) node_nm: f64,
-    pub(crate) chip: ChipTable,
+    pub(crate) cell: CellTable,
     pub(crate) crossbar: CrossbarTable,
     pub(crate) encoding: EncodingTable,
     pub(crate) dac: DacTable,
@@ -52,12 +54,15 @@ pub struct ReramPreset {
     pub(crate) integrator: Option<IntegratorTable>,
     pub(crate) sample_hold: UnitTable,
     pub(crate) shift_add: ShiftAddTable,
+    pub(crate) processing_element: ProcessingElementTable,
     pub(crate) input_register: RegisterTable,
     pub(crate) output_register: RegisterTable,
+    pub(crate) tile: TileTable,
     pub(crate) edram: EdramTable,
     pub(crate) bus: BusTable,
     pub(crate) router: RouterTable,
     pub(crate) tile_units: UnitTable,
+    pub(crate) chip: ChipTable,
     pub(crate) link: UnitTable,
     pub(crate) digital: DigitalTable,
     #[serde(default)]
@@ -121,18 +126,17 @@ impl ReramPreset {
 
     /// The sizes of the published chip.
     pub fn sizes(&self) -> ChipDesign {
-        let chip = &self.chip;
         ChipDesign {
-            crossbar_rows: chip.crossbar_rows,
-            crossbar_cols: chip.crossbar_cols,
-            cell_bits: chip.cell_bits,
-            dac_bits: chip.dac_bits,
-            adc_bits: chip.adc_bits,
-            crossbars_per_pe: chip.crossbars_per_pe,
-            pes_per_tile: chip.pes_per_tile,
+            crossbar_rows: self.crossbar.rows,
+            crossbar_cols: self.crossbar.cols,
+            cell_bits: self.cell.bits,
+            dac_bits: self.dac.bits,
+            adc_bits: self.adc.bits,
+            crossbars_per_pe: self.processing_element.crossbars,
+            pes_per_tile: self.tile.processing_elements,
             replication: 1,
             copy_tiles: 0,
-            readout: chip.readout,
+            readout: self.crossbar.readout,
             packing: Packing::Off,
             dynamic: Dynamic::Digital,
             scheduling: Scheduling::Operators,
@@ -272,6 +276,20 @@ mod tests {
         assert!(ReramPreset::preset("tpu").is_none());
     }
 
+    /// What the template has behind a `#`, too.
+    #[test]
+    fn all_of_the_template_may_be_used() {
+        let text = ReramPreset::preset_text("custom").expect("built in");
+        let used = text.lines().map(|line| match line.strip_prefix("# ") {
+            Some(key) if key.split(' ').nth(1) == Some("=") || key.starts_with('[') => key,
+            _ => line,
+        });
+        let used: Vec<&str> = used.collect();
+        let preset = ReramPreset::parse(&used.join("\n")).expect("a chip");
+        assert!(preset.integrator.is_some() && preset.adc.sar.is_some());
+        assert_eq!(preset.crossbar.pulse_ns, Some(10.0));
+    }
+
     #[test]
     fn the_same_node_changes_nothing_and_a_smaller_one_is_cheaper() {
         let isaac = ReramPreset::isaac();
@@ -299,19 +317,24 @@ mod tests {
             "`crossbar.area-um2` is -25, expected 0 or more",
         );
         check(
-            "crossbar-rows = 128",
-            "crossbar-rows = 1024",
-            "`chip.crossbar-rows` is 1024: the inputs of a tile's 96 crossbars take 196608 bytes, but `edram.capacity-bytes` is 65536",
+            "rows = 128",
+            "rows = 1024",
+            "`crossbar.rows` is 1024: the inputs of a tile's 96 crossbars take 196608 bytes, but `edram.capacity-bytes` is 65536",
         );
         check(
-            "adc-bits = 8",
-            "adc-bits = 3",
-            "`chip.adc-bits` is 3, expected bits that `adc.table` has",
+            "bits = 8\nrate-gs",
+            "bits = 3\nrate-gs",
+            "`adc.bits` is 3, expected bits that `adc.table` has",
         );
         check(
-            "cell-bits = 2\ndac-bits = 1\nadc-bits = 8",
-            "cell-bits = 4\ndac-bits = 3\nadc-bits = 4",
-            "`chip.adc-bits` is 4, but one row of 4-bit cells driven with 3 bits needs 7",
+            "bits = 1\nenergy-pj",
+            "bits = 8\nenergy-pj",
+            "`adc.bits` is 8, but one row of 2-bit cells driven with 8 bits needs 10",
+        );
+        check(
+            "cols = 128",
+            "cols = 65000",
+            "`crossbar.cols` is 65000, expected 1 to 1024",
         );
         check(
             "sharing = { per-crossbar = 1 }",

@@ -22,17 +22,13 @@ macro_rules! tables {
 }
 
 tables! {
-    /// The sizes of the published chip.
-    ChipTable {
-        crossbar_rows: u16, crossbar_cols: u16, cell_bits: u8, dac_bits: u8, adc_bits: u8,
-        crossbars_per_pe: u16, pes_per_tile: u16, tiles: u32,
-        /// Bits of weights and inputs that its peak performance is told for.
-        data_bits: u8,
-        #[serde(default)] readout: Readout,
-    }
-    /// A crossbar of the given sides; power and area grow with its cells.
+    /// What a cell holds.
+    CellTable { bits: u8 }
+    /// A crossbar; where a design chooses other sides, power and area grow with the cells.
     CrossbarTable {
         rows: u16, cols: u16, read_ns: f64, power_mw: f64, area_um2: f64,
+        /// Which rows are read at once.
+        #[serde(default)] readout: Readout,
         /// Area of the driver of a word line.
         #[serde(default)] row_driver_um2: f64,
         /// What a read takes longer in larger crossbars: coefficients of powers of its size in units
@@ -51,6 +47,8 @@ tables! {
     }
     /// The converters of word lines: one-bit ones, growing with every further bit.
     DacTable {
+        /// Bits of a drive; the figures are those of one bit.
+        bits: u8,
         energy_pj: f64, power_mw: f64, area_um2: f64,
         /// How many share a crossbar's word lines; absent: one for each.
         #[serde(default)] per_crossbar: Option<u16>,
@@ -60,6 +58,8 @@ tables! {
     }
     /// The converters of bit lines.
     AdcTable {
+        /// Resolution.
+        bits: u8,
         rate_gs: f64,
         sharing: Sharing,
         /// Cycles of a conversion.
@@ -88,6 +88,16 @@ tables! {
     ShiftAddTable { crossbars: u16, energy_pj: f64, power_mw: f64, area_um2: f64 }
     /// A register for some crossbars.
     RegisterTable { crossbars: u16, power_mw: f64, area_um2: f64 }
+    /// Crossbars that share registers.
+    ProcessingElementTable { crossbars: u16 }
+    /// Processing elements that share a buffer, a bus and digital lanes.
+    TileTable { processing_elements: u16 }
+    /// Tiles on a mesh of routers.
+    ChipTable {
+        tiles: u32,
+        /// Bits of weights and inputs that its peak performance is told for.
+        data_bits: u8,
+    }
     /// The buffer of a tile.
     EdramTable {
         capacity_bytes: u32, access_bits: u32, access_ns: f64, energy_pj: f64, power_mw: f64,

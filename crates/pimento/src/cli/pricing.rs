@@ -36,7 +36,8 @@ pub(crate) struct CostArgs {
     pub(crate) rate: Option<f64>,
     /// Tells how a figure comes about, number by number, and where the numbers are from: `latency`, `energy`,
     /// `area`, one stage or component of them as in `energy.adc`; of designs also `peak-power`, `power`,
-    /// `throughput`, `violation`, `energy-latency`, `tops`, `tops-per-w`, `tops-per-mm2`, `static-power`.
+    /// `throughput`, `violation`, `energy-latency`, `tops`, `tops-per-w`, `tops-per-mm2`, `static-power`,
+    /// `lifetime`.
     #[arg(long, value_name = "FIGURE")]
     pub(crate) explain: Option<String>,
     /// Draws the breakdown, the mapping on tiles and the schedule into this file (SVG).

@@ -6,12 +6,36 @@ use pimento_hardware::{ClusterPlacement, ClusterPreset};
 use pimento_space::lower;
 
 use crate::{
-    cli::ClusterArgs,
+    cli::{ClusterArgs, PresetArgs},
+    commands::presets::show,
     design_file::DesignFile,
     error::Error,
     quantity::{self, share},
     table,
 };
+
+/// Lists the clusters, or prints the tables of one.
+pub(crate) fn list(arguments: &PresetArgs) -> Result<(), Error> {
+    let names = ClusterPreset::preset_names();
+    show(
+        arguments,
+        "built-in cluster",
+        &names,
+        ClusterPreset::preset_text,
+        || {
+            let clusters = names.iter().filter_map(|name| ClusterPreset::preset(name));
+            let rows = clusters.flat_map(|cluster| {
+                let name = cluster.name().to_owned();
+                let capacities = cluster.capacities().into_iter();
+                let row = move |(memory, bytes): (String, f64)| {
+                    vec![name.clone(), memory, quantity::number(bytes / 1024.0, 4)]
+                };
+                capacities.map(row).collect::<Vec<_>>()
+            });
+            table::table(&["cluster", "memory", "KiB"], rows)
+        },
+    )
+}
 
 /// Places the matrices of a design.
 pub(crate) fn run(arguments: &ClusterArgs) -> Result<(), Error> {
@@ -40,7 +64,10 @@ fn open(path: &Path) -> Result<ClusterPreset, Error> {
     built_in.ok_or_else(|| Error::Unknown {
         what: "file or cluster",
         name: path.display().to_string(),
-        known: format!("`{}`", ClusterPreset::preset_names().join("`, `")),
+        known: format!(
+            "`{}`, or a file of your own: `pimento clusters hh-pim > mine.toml` is one to start from",
+            ClusterPreset::preset_names().join("`, `")
+        ),
     })
 }
 

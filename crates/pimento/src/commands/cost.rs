@@ -209,7 +209,10 @@ fn figures(cost: &Cost) -> String {
         ),
     ];
     if let Some(inferences) = figures.lifetime_inferences {
-        rows.push(("lifetime of cells", format!("{inferences:.2e} inferences")));
+        let years = cost.lifetime_years(summary.throughput_per_s);
+        let lasting = years.map_or_else(String::new, lifetime);
+        let text = format!("{inferences:.2e} inferences: {lasting} at full throughput");
+        rows.push(("lifetime of cells", text));
     }
     table::table(&["figure", "value"], named(rows))
 }

@@ -90,7 +90,10 @@ pub(crate) fn show(
             .ok_or_else(|| Error::Unknown {
                 what,
                 name: name.clone(),
-                known: format!("`{}`", names.join("`, `")),
+                known: format!(
+                    "`{}`; print one, change it, and name your file in its place",
+                    names.join("`, `")
+                ),
             })?
             .to_owned(),
         None => list(),

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The figures that [`Formula`] explains.
-pub(super) const NAMES: [&str; 8] = [
+pub(super) const NAMES: [&str; 9] = [
     "power",
     "throughput",
     "violation",
@@ -18,6 +18,7 @@ pub(super) const NAMES: [&str; 8] = [
     "tops-per-w",
     "tops-per-mm2",
     "static-power",
+    "lifetime",
 ];
 
 /// A figure, its formula, and the numbers that are put in.
@@ -111,6 +112,7 @@ impl Formula {
                     term("area", amount(summary.area_um2, "µm²")),
                 ],
             ),
+            "lifetime" => lifetime(design),
             _ => (
                 amount(figures.static_mw, "mW"),
                 "the sum of what is taken whether anything works or not",
@@ -149,6 +151,27 @@ fn amount(value: f64, unit: &'static str) -> Amount {
 fn term(name: &str, value: Amount) -> Term {
     let name = name.to_owned();
     Term { name, value }
+}
+
+/// Inferences until written cells are worn out, and the time of as many.
+fn lifetime(design: &PricedDesign) -> (Amount, &'static str, Vec<Term>) {
+    let Some(inferences) = design.cost.figures.lifetime_inferences else {
+        let formula = "inferences write no cells: they do not wear out";
+        return (amount(f64::INFINITY, "inferences"), formula, Vec::new());
+    };
+    let summary = &design.cost.summary;
+    let source = design.source("write.endurance");
+    let endurance = format!("write.endurance: writes that a cell survives ({source})");
+    let ns = |rate_per_s: f64| amount(1e9 * inferences / rate_per_s, "ns");
+    let (one_by_one, most) = (1e9 / summary.latency_ns, summary.throughput_per_s);
+    let terms = vec![
+        term(&endurance, amount(inferences, "")),
+        term("one inference after another", ns(one_by_one)),
+        term("at full throughput", ns(most)),
+    ];
+    let formula =
+        "every inference writes such a cell once; a time is inferences / their rate (`--rate`)";
+    (amount(inferences, "inferences"), formula, terms)
 }
 
 /// The operators of what works longest.

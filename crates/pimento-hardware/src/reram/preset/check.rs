@@ -10,6 +10,10 @@ use crate::{
     },
 };
 
+/// Most rows or columns of a crossbar, as search spaces have them, too.
+const MAX_SIDE: f64 = 1024.0;
+const SIDES: &str = "1 to 1024";
+
 impl ReramPreset {
     pub(super) fn check(&self) -> Result<(), PresetError> {
         self.check_sources()?;
@@ -28,19 +32,22 @@ impl ReramPreset {
 
     fn sources(&self) -> Vec<(&'static str, &str)> {
         let mut sources: Vec<(&'static str, &str)> = vec![
-            ("chip", &self.chip.source),
+            ("cell", &self.cell.source),
             ("crossbar", &self.crossbar.source),
             ("encoding", &self.encoding.source),
             ("dac", &self.dac.source),
             ("adc", &self.adc.source),
             ("sample-hold", &self.sample_hold.source),
             ("shift-add", &self.shift_add.source),
+            ("processing-element", &self.processing_element.source),
             ("input-register", &self.input_register.source),
             ("output-register", &self.output_register.source),
+            ("tile", &self.tile.source),
             ("edram", &self.edram.source),
             ("bus", &self.bus.source),
             ("router", &self.router.source),
             ("tile-units", &self.tile_units.source),
+            ("chip", &self.chip.source),
             ("link", &self.link.source),
             ("digital", &self.digital.source),
             ("leakage", &self.leakage.source),
@@ -65,16 +72,17 @@ impl ReramPreset {
     fn positive_numbers(&self) -> Vec<(&'static str, f64)> {
         let mut numbers = vec![
             ("node-nm", self.node_nm),
-            ("chip.crossbar-rows", f64::from(self.chip.crossbar_rows)),
-            ("chip.crossbar-cols", f64::from(self.chip.crossbar_cols)),
-            ("chip.cell-bits", f64::from(self.chip.cell_bits)),
-            ("chip.dac-bits", f64::from(self.chip.dac_bits)),
-            ("chip.adc-bits", f64::from(self.chip.adc_bits)),
+            ("cell.bits", f64::from(self.cell.bits)),
+            ("dac.bits", f64::from(self.dac.bits)),
+            ("adc.bits", f64::from(self.adc.bits)),
             (
-                "chip.crossbars-per-pe",
-                f64::from(self.chip.crossbars_per_pe),
+                "processing-element.crossbars",
+                f64::from(self.processing_element.crossbars),
             ),
-            ("chip.pes-per-tile", f64::from(self.chip.pes_per_tile)),
+            (
+                "tile.processing-elements",
+                f64::from(self.tile.processing_elements),
+            ),
             ("chip.tiles", f64::from(self.chip.tiles)),
             ("chip.data-bits", f64::from(self.chip.data_bits)),
             ("crossbar.rows", f64::from(self.crossbar.rows)),
@@ -194,7 +202,7 @@ impl ReramPreset {
             ]);
         }
         if self.adc.rule == AdcRule::Sar
-            && let Some(adc) = self.adc(self.chip.adc_bits)
+            && let Some(adc) = self.adc(self.adc.bits)
         {
             costs.push(("adc.sar", adc.energy_pj));
         }
@@ -246,9 +254,9 @@ impl ReramPreset {
                 key: "adc.sar",
                 reason: "`adc.rule` is \"sar\"",
             }),
-            _ if self.adc(self.chip.adc_bits).is_none() => Err(PresetError::OutOfRange {
-                key: "chip.adc-bits",
-                value: f64::from(self.chip.adc_bits),
+            _ if self.adc(self.adc.bits).is_none() => Err(PresetError::OutOfRange {
+                key: "adc.bits",
+                value: f64::from(self.adc.bits),
                 expected: self.adc_bits(),
             }),
             _ => Ok(()),
@@ -264,12 +272,24 @@ impl ReramPreset {
     }
 
     fn check_sizes(&self) -> Result<(), PresetError> {
-        let chip = &self.chip;
-        let (dac_bits, cell_bits) = (chip.dac_bits, chip.cell_bits);
+        let (dac_bits, cell_bits) = (self.dac.bits, self.cell.bits);
+        let side = |side: u16| f64::from(side);
         let bits = |bits: u8| f64::from(bits);
         for (key, value, range, expected) in [
-            ("chip.cell-bits", bits(cell_bits), 1.0..=8.0, "1 to 8"),
-            ("chip.dac-bits", bits(dac_bits), 1.0..=8.0, "1 to 8"),
+            ("cell.bits", bits(cell_bits), 1.0..=8.0, "1 to 8"),
+            ("dac.bits", bits(dac_bits), 1.0..=8.0, "1 to 8"),
+            (
+                "crossbar.rows",
+                side(self.crossbar.rows),
+                1.0..=MAX_SIDE,
+                SIDES,
+            ),
+            (
+                "crossbar.cols",
+                side(self.crossbar.cols),
+                1.0..=MAX_SIDE,
+                SIDES,
+            ),
             ("node-nm", self.node_nm, 1.0..=1000.0, "1 to 1000"),
             (
                 "leakage.fraction",
@@ -286,21 +306,24 @@ impl ReramPreset {
                 });
             }
         }
-        let lossless = u32::from(chip.adc_bits) + u32::from(self.encoding.saves_adc_bit);
-        if chip.readout == Readout::RowGroups && readable_rows(lossless, dac_bits, cell_bits) == 0 {
+        let lossless = u32::from(self.adc.bits) + u32::from(self.encoding.saves_adc_bit);
+        if self.crossbar.readout == Readout::RowGroups
+            && readable_rows(lossless, dac_bits, cell_bits) == 0
+        {
             return Err(PresetError::UnreadableRow {
-                adc_bits: chip.adc_bits,
+                adc_bits: self.adc.bits,
                 cell_bits,
                 dac_bits,
                 needed: lossless_adc_bits(1, dac_bits, cell_bits),
             });
         }
-        let crossbars = u32::from(chip.crossbars_per_pe) * u32::from(chip.pes_per_tile);
-        let values = u64::from(crossbars) * u64::from(chip.crossbar_rows);
-        let needed = (values * u64::from(chip.data_bits)).div_ceil(8);
+        let crossbars =
+            u32::from(self.processing_element.crossbars) * u32::from(self.tile.processing_elements);
+        let values = u64::from(crossbars) * u64::from(self.crossbar.rows);
+        let needed = (values * u64::from(self.chip.data_bits)).div_ceil(8);
         if needed > u64::from(self.edram.capacity_bytes) {
             return Err(PresetError::CrossbarBeyondTile {
-                rows: chip.crossbar_rows,
+                rows: self.crossbar.rows,
                 crossbars,
                 needed,
                 capacity: self.edram.capacity_bytes,
