@@ -92,27 +92,29 @@ impl Window {
         }
     }
 
-    /// Bursts of a row, and accesses to a table that wait together: one table's run, or runs of several.
-    fn of(&self, table: &TableReads<'_>) -> (f64, f64) {
-        let bursts = ceil(table.row_bytes / self.burst_bytes);
-        let vectors = self.waiting / bursts;
-        let together = larger(smaller(vectors, table.run), vectors * self.share);
-        (bursts, together)
+    /// Bursts of a row.
+    fn bursts(&self, table: &TableReads<'_>) -> f64 {
+        ceil(table.row_bytes / self.burst_bytes)
     }
 
-    /// Accesses to a table that wait together.
+    /// Accesses to a table that wait together: one table's run, or runs of several.
     pub(crate) fn together(&self, table: &TableReads<'_>) -> f64 {
-        self.of(table).1
+        let vectors = self.waiting / self.bursts(table);
+        larger(smaller(vectors, table.run), vectors * self.share)
     }
 }
 
 impl TableReads<'_> {
-    /// Different rows per access among `together` accesses that follow one another, and how the accesses
-    /// concentrate, if those to the same row among them are one where they are merged.
-    fn rows(&self, together: f64, merging: bool) -> (f64, Concentration) {
-        let draws = smaller(together, self.lookups);
+    /// Different rows per access among those that wait together, and how the accesses concentrate, if those to
+    /// the same row among them are one where they are merged.
+    fn rows(&self, window: &Window, merging: bool) -> (f64, Concentration) {
+        let among = || {
+            let together = window.together(self);
+            (together, smaller(together, self.lookups))
+        };
         match self.accesses {
             Accesses::All => {
+                let (together, draws) = among();
                 let place = Place::of_count(draws);
                 let merged = match (merging, draws == together) {
                     (false, _) => Place::FIRST,
@@ -123,6 +125,7 @@ impl TableReads<'_> {
                 (self.locality.distinct(place), concentration)
             }
             Accesses::Missed(share) => {
+                let (_, draws) = among();
                 let distinct = self.locality.distinct(Place::of_count(draws / share));
                 (smaller(distinct / share, 1.0), Concentration::default())
             }
@@ -130,18 +133,14 @@ impl TableReads<'_> {
         }
     }
 
-    /// Those to hot rows, of which so many wait together, merged or not; and the logarithm of all look-ups.
-    pub(crate) fn hot(
-        &self,
-        parted: &Parted,
-        log_lookups: f64,
-        together: f64,
-        merging: bool,
-    ) -> Self {
+    /// Those to hot rows, merged or not.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every table of a search")]
+    pub(crate) fn hot(&self, parted: &Parted, sample: &Sample, merging: bool) -> Self {
         let inverse = 1.0 / larger(parted.hot.value, LEAST);
-        let all = self.among(inverse, log_lookups, together);
+        let (all, part_of_one) = self.among(inverse, sample);
         let (rows, _) = parted.different(all);
-        let distinct = larger(rows, LEAST) * inverse / all.count;
+        let distinct = larger(rows, LEAST) * part_of_one;
         let (place, factor) = if merging {
             (all.place, all.different / distinct)
         } else {
@@ -155,26 +154,57 @@ impl TableReads<'_> {
         }
     }
 
-    /// Those to cold rows, of which so many wait together; and the logarithm of all look-ups.
-    pub(crate) fn cold(&self, parted: &Parted, log_lookups: f64, together: f64) -> Self {
+    /// Those to cold rows.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every table of a search")]
+    pub(crate) fn cold(&self, parted: &Parted, sample: &Sample) -> Self {
         let inverse = 1.0 / larger(1.0 - parted.hot.value, LEAST);
-        let all = self.among(inverse, log_lookups, together);
+        let (all, part_of_one) = self.among(inverse, sample);
         let (_, rows) = parted.different(all);
         Self {
             lookups: self.lookups * (1.0 - parted.hot.value),
-            accesses: Accesses::Known(rows * inverse / all.count, parted.cold(inverse)),
+            accesses: Accesses::Known(rows * part_of_one, parted.cold(inverse)),
             ..*self
         }
     }
 
-    /// The look-ups among which so many of a part of them wait together, of whose share this is the inverse.
-    fn among(&self, inverse: f64, log_lookups: f64, together: f64) -> Draws {
-        let all = together * inverse;
+    /// The look-ups among which those of a part wait together, of whose share this is the inverse; and one over
+    /// that part of them.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called for every table of a search")]
+    fn among(&self, inverse: f64, sample: &Sample) -> (Draws, f64) {
+        let all = sample.together * inverse;
         if self.lookups <= all {
-            self.locality
-                .draws(larger(self.lookups, LEAST), log_lookups)
+            let draws = self
+                .locality
+                .draws(larger(self.lookups, LEAST), sample.log_lookups);
+            (draws, inverse * sample.per_lookups)
         } else {
-            self.locality.draws(all, ln(all))
+            (self.locality.draws(all, ln(all)), sample.per_together)
+        }
+    }
+}
+
+/// How many look-ups of a table there are, and how many of them wait together in a memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample {
+    /// The logarithm of all, and one over them.
+    log_lookups: f64,
+    per_lookups: f64,
+    /// Those that wait together, and one over them.
+    together: f64,
+    per_together: f64,
+}
+
+impl Sample {
+    /// The sample of a table's look-ups of which so many wait together.
+    pub(crate) fn new(lookups: f64, together: f64) -> Self {
+        let lookups = larger(lookups, LEAST);
+        Self {
+            log_lookups: ln(lookups),
+            per_lookups: 1.0 / lookups,
+            together,
+            per_together: 1.0 / together,
         }
     }
 }
@@ -206,8 +236,8 @@ impl StreamReads {
         let (mut activations, mut reads) = (0.0, 0.0);
         let mut spread = Spread::of_tables(tables.len());
         for table in tables {
-            let (bursts, together) = window.of(table);
-            let (distinct, concentration) = table.rows(together, merging);
+            let bursts = window.bursts(table);
+            let (distinct, concentration) = table.rows(&window, merging);
             let kept = if merging { distinct } else { 1.0 };
             activations += table.lookups * distinct;
             reads += table.lookups * kept * bursts;
@@ -258,7 +288,6 @@ mod tests {
                     locality: &locality,
                     accesses: Accesses::All,
                 };
-                let log_lookups = reads.lookups.ln();
                 // Few hot look-ups are all that there are.
                 let draws = draws.min(1e6 * share.max(1e-9));
                 let exact = |share: f64, is_in: &dyn Fn(f64) -> bool| {
@@ -268,10 +297,13 @@ mod tests {
                         bins.map(|bin| bin.rows * (1.0 - (1.0 - bin.share).powf(draws / share)));
                     seen.sum::<f64>() / draws
                 };
-                let (hot, _) = reads
-                    .hot(&parted, log_lookups, draws, false)
-                    .rows(draws, false);
-                let (cold, _) = reads.cold(&parted, log_lookups, draws).rows(draws, false);
+                let different = |reads: TableReads<'_>| match reads.accesses {
+                    Accesses::Known(different, _) => different,
+                    Accesses::All | Accesses::Missed(_) => f64::NAN,
+                };
+                let sample = Sample::new(reads.lookups, draws);
+                let hot = different(reads.hot(&parted, &sample, false));
+                let cold = different(reads.cold(&parted, &sample));
                 let exact_hot = exact(share, &|rate| rate >= 1.0);
                 let exact_cold = exact(1.0 - share, &|rate| rate < 1.0);
                 if share > 1e-3 {

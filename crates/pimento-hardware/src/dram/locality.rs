@@ -53,7 +53,7 @@ pub(crate) struct Parted {
     /// Share of the accesses to hot rows, and its slope over the logarithm of so many.
     pub(crate) hot: Slanted,
     /// Hot rows.
-    hot_rows: f64,
+    pub(crate) hot_rows: f64,
     /// The accesses in which a hot row is asked for once.
     time: f64,
     /// How accesses to cold rows concentrate, among all.

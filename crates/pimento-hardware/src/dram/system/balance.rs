@@ -4,11 +4,12 @@ use crate::{
     arithmetic::ln,
     dram::{
         cache::CachePolicy,
-        counts::{Accesses, TableReads},
+        counts::{Accesses, Sample, TableReads},
         curves::{MIDDLE, MOST, Slanted, log_time_where_zero},
         locality::Concentration,
         system::{
             Tier,
+            sums::Sums,
             tier::{TierLoad, TierTime, window},
         },
     },
@@ -21,9 +22,8 @@ struct TableHeat {
     /// byte.
     factor: f64,
     log_factor: f64,
-    log_lookups: f64,
-    /// Of its look-ups, those that wait together in either memory.
-    together: [f64; 2],
+    /// Its look-ups in either memory.
+    samples: [Sample; 2],
 }
 
 /// What is asked for, and how hot its rows are.
@@ -39,6 +39,8 @@ pub(super) struct Heat<'a> {
     barrier: bool,
     /// Hot rows' part and the others'.
     parts: [TierLoad<'a>; 2],
+    /// Bytes of those hot rows.
+    hot_bytes: f64,
 }
 
 impl<'a> Heat<'a> {
@@ -56,8 +58,7 @@ impl<'a> Heat<'a> {
             TableHeat {
                 factor: table.lookups * width / lookups,
                 log_factor: log_lookups + log_width - log_all,
-                log_lookups,
-                together: windows.map(|window| window.together(table)),
+                samples: windows.map(|window| Sample::new(table.lookups, window.together(table))),
             }
         };
         let cold = TierLoad {
@@ -71,6 +72,7 @@ impl<'a> Heat<'a> {
             merging: tiers[0].merging,
             barrier,
             parts: [asked.clone(), cold],
+            hot_bytes: 0.0,
         }
     }
 
@@ -105,7 +107,7 @@ impl<'a> Heat<'a> {
         const SHARE_OF_WAY: f64 = 0.02;
         const MOST_OFF: f64 = 0.1;
         /// A step over which the ratio is nearly straight.
-        const SHORT: f64 = 0.05;
+        const SHORT: f64 = 0.2;
         let next = near.ratio.place_of(ratio, near.log_time);
         if (next - near.log_time).abs() < SHORT {
             return next;
@@ -136,7 +138,7 @@ impl<'a> Heat<'a> {
         let busy_ns = |tier, part: &TierLoad<'a>| {
             let load = TierLoad {
                 reads: vec![half],
-                sums: part.sums.clone(),
+                sums: vec![Sums::alike(&part.sums)],
                 ..*part
             };
             self.time_ns(&TierTime::new(tier, &load))
@@ -156,7 +158,7 @@ impl<'a> Heat<'a> {
 
     /// Fills in the parts where rows are hot that are asked for at least once in e^`log_time` accesses.
     fn divide(&mut self, log_time: f64) -> Hot {
-        let mut of_hot = Slanted::default();
+        let (mut of_hot, mut hot_bytes) = (Slanted::default(), 0.0);
         let [hot, cold] = &mut self.parts;
         let parts = hot.reads.iter_mut().zip(&mut cold.reads);
         let tables = self.asked.reads.iter().zip(&self.tables);
@@ -165,17 +167,19 @@ impl<'a> Heat<'a> {
             let (time, log_time) = (time * heat.factor, log_time + heat.log_factor);
             let parted = table.locality.parted(time, log_time);
             of_hot = of_hot + parted.hot.times(table.lookups);
+            hot_bytes += parted.hot_rows * table.row_bytes;
             if matches!(table.accesses, Accesses::Missed(_)) {
                 // Behind a cache no row is hot any more.
                 hot.lookups = table.lookups * parted.hot.value;
                 cold.lookups = table.lookups - hot.lookups;
             } else {
-                *hot = table.hot(&parted, heat.log_lookups, heat.together[0], self.merging);
-                *cold = table.cold(&parted, heat.log_lookups, heat.together[1]);
+                *hot = table.hot(&parted, &heat.samples[0], self.merging);
+                *cold = table.cold(&parted, &heat.samples[1]);
             }
         }
         let hot = Hot::new(log_time, of_hot.times(1.0 / self.lookups));
         self.divide_sums(hot.share);
+        self.hot_bytes = hot_bytes;
         hot
     }
 
@@ -218,6 +222,8 @@ impl Hot {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Halves {
     pub(super) hot: Hot,
+    /// Bytes of the hot rows.
+    pub(super) hot_bytes: f64,
     /// Of the memory of hot rows and of the other.
     pub(super) times: [TierTime; 2],
     /// Of each until the next batch.
@@ -226,7 +232,7 @@ pub(super) struct Halves {
 
 impl Halves {
     /// Logarithm of the ratio of the times at which they are taken as equal.
-    const NEAR: f64 = 3e-3;
+    const NEAR: f64 = 5e-3;
     /// By how much that logarithm grows with the one of the ratio of the look-ups, until it is known: the more
     /// look-ups, the more of them are of the same rows.
     const USUAL_SLOPE: f64 = 0.94;
@@ -242,6 +248,7 @@ impl Halves {
         ];
         Self {
             hot,
+            hot_bytes: heat.hot_bytes,
             times_ns: times.each_ref().map(|time| heat.time_ns(time)),
             times,
         }
@@ -268,6 +275,7 @@ impl Halves {
         if heat.lookups <= 0.0 {
             return Self {
                 hot: Hot::new(MIDDLE, Slanted::default()),
+                hot_bytes: heat.stored_bytes(MIDDLE).value,
                 times: Default::default(),
                 times_ns: [0.0; 2],
             };

@@ -65,15 +65,15 @@ impl Placement {
     fn split(&mut self, tiers: [&Tier; 2], system: &MemorySystem, asked: &TierLoad<'_>) {
         let mut heat = Heat::new(tiers, asked, system.barrier);
         let mut halves = Halves::balanced(tiers, &mut heat);
-        let mut hot_bytes = heat.stored_bytes(halves.hot.log_time).value;
         let copies = asked.fetched_bytes * copies_of(tiers[0], system);
         let capacity = (tiers[0].capacity_bytes() - copies).max(1.0);
-        if hot_bytes > capacity {
+        if halves.hot_bytes > capacity {
             let stored = |log_time| heat.stored_bytes(log_time);
             let full = log_time_where_equal(stored, capacity);
             halves = Halves::new(tiers, &mut heat, full);
-            hot_bytes = capacity;
+            halves.hot_bytes = capacity;
         }
+        let hot_bytes = halves.hot_bytes;
         let bytes = |table: &TableReads<'_>| table.locality.rows() * table.row_bytes;
         let bytes: f64 = asked.reads.iter().map(bytes).sum();
         self.hot_share = halves.hot.share;

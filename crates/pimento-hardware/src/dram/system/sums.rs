@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Sums of as many rows each that a memory is asked for.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Sums {
     /// How many, in a batch.
     pub(super) count: f64,
@@ -19,6 +19,19 @@ pub(super) struct Sums {
 }
 
 impl Sums {
+    /// As if all had as many rows.
+    pub(super) fn alike(all: &[Self]) -> Self {
+        let mut alike = Self::default();
+        for sums in all {
+            alike.count += sums.count;
+            alike.rows += sums.count * sums.rows;
+            alike.bytes += sums.bytes;
+            alike.values += sums.values;
+        }
+        alike.rows /= alike.count.max(f64::MIN_POSITIVE);
+        alike
+    }
+
     /// Adds further ones to those of as many rows each.
     pub(super) fn join(all: &mut Vec<Self>, further: Self) {
         match all.iter_mut().find(|sums| sums.rows == further.rows) {

@@ -8,7 +8,7 @@ use crate::{
     dram::{
         cache::CachePolicy,
         channel::{Busiest, ChannelReads, ChannelTime},
-        counts::{Accesses, StreamReads, TableReads, Window},
+        counts::{Accesses, Sample, StreamReads, TableReads, Window},
         curves::{MIDDLE, Slanted, THOUSANDTH, log_time_where_equal, log_time_where_zero},
         system::{
             Layout, Tier,
@@ -155,7 +155,7 @@ impl TierTime {
 
     /// The times of a batch with the load.
     pub(super) fn new(tier: &Tier, load: &TierLoad<'_>) -> Self {
-        let lookups: f64 = load.reads.iter().map(|table| table.lookups).sum();
+        let (lookups, bytes) = lookups_and_bytes(&load.reads);
         if lookups <= 0.0 {
             return Self::default();
         }
@@ -164,7 +164,9 @@ impl TierTime {
         let load = left.as_ref().unwrap_or(load);
         let missed = misses(tier, &load.reads);
         let reads = missed.as_deref().unwrap_or(&load.reads);
-        let served: f64 = reads.iter().map(|table| table.lookups).sum();
+        let served = missed.as_ref().map(|reads| lookups_and_bytes(reads).0);
+        let served = served.unwrap_or(lookups * (1.0 - reused));
+        let bytes = bytes * (1.0 - reused);
         let stream = stream(tier, reads);
         let mut time = Self {
             lookups,
@@ -177,7 +179,10 @@ impl TierTime {
         if tier.gather == PimLevel::Host {
             time.crossing_bits = time.reads * tier.standard.burst_bits();
         } else {
-            time.units(tier, load);
+            // Where nothing is cached, merged or cut into slices, all that is added up is read.
+            let is_cut = matches!(tier.layout, Layout::Ranks | Layout::Tables);
+            let is_whole = missed.is_none() && !tier.merging && !is_cut;
+            time.units(tier, load, (bytes, is_whole.then_some(stream.reads)));
         }
         time
     }
@@ -258,8 +263,8 @@ impl TierTime {
         }
     }
 
-    /// What units do beside reading.
-    fn units(&mut self, tier: &Tier, load: &TierLoad<'_>) {
+    /// What units do beside reading rows of so many bytes and, if that is known, so many bursts.
+    fn units(&mut self, tier: &Tier, load: &TierLoad<'_>, (bytes, bursts): (f64, Option<f64>)) {
         let Some(table) = &tier.units else { return };
         self.transfers_apart = table.transfers_apart;
         let channels = f64::from(tier.channels);
@@ -277,9 +282,13 @@ impl TierTime {
         let adding_ns = if let Some(values_per_ns) = table.values_per_ns {
             values / values_per_ns
         } else {
-            let bursts = load.reads.iter();
-            let bursts = bursts.map(|table| table.lookups * standard.bursts(table.row_bytes));
-            bursts.sum::<f64>() * burst_ns
+            let sum = || {
+                let bursts = load.reads.iter();
+                bursts
+                    .map(|table| table.lookups * standard.bursts(table.row_bytes))
+                    .sum()
+            };
+            bursts.unwrap_or_else(sum) * burst_ns
         };
         // A unit adds up what its cache serves, too.
         let busiest = match tier.layout {
@@ -289,11 +298,7 @@ impl TierTime {
             Layout::Bank | Layout::Banks | Layout::Ranks | Layout::Tables => self.imbalance,
         };
         self.adding_ns = adding_ns / units * busiest;
-        self.unit_bits = load
-            .reads
-            .iter()
-            .map(|table| 8.0 * table.lookups * table.row_bytes)
-            .sum();
+        self.unit_bits = 8.0 * bytes;
         self.fetch(tier, load.fetched_bytes);
     }
 
@@ -313,6 +318,13 @@ impl TierTime {
         self.activations += all * rows;
         self.reads += all * bursts;
     }
+}
+
+fn lookups_and_bytes(reads: &[TableReads<'_>]) -> (f64, f64) {
+    reads.iter().fold((0.0, 0.0), |(lookups, bytes), table| {
+        let of_table = table.lookups * table.row_bytes;
+        (lookups + table.lookups, bytes + of_table)
+    })
 }
 
 /// Load of the busiest of `units` units over the mean one's, where each has whole tables, or slices of
@@ -394,8 +406,8 @@ fn misses<'a>(tier: &Tier, reads: &[TableReads<'a>]) -> Option<Vec<TableReads<'a
     let mut left = Vec::with_capacity(2 * reads.len());
     for (table, log_time) in reads.iter().zip(log_time) {
         let parted = table.locality.parted(log_time.exp(), log_time);
-        let log_lookups = ln(table.lookups);
-        left.push(table.cold(&parted, log_lookups, window.together(table)));
+        let sample = Sample::new(table.lookups, window.together(table));
+        left.push(table.cold(&parted, &sample));
         left.push(TableReads {
             lookups: table.lookups * parted.hot.value,
             // Copies are read in turn, each its share.
