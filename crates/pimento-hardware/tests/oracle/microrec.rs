@@ -1,6 +1,8 @@
 //! MicroRec's models and figures, for its test and its example.
 
-use pimento_hardware::{BankMemory, EmbeddingTable, TableStorage};
+use pimento_hardware::{
+    BankMemory, EmbeddingTable, MergePlan, Placement, PlacementRule, TableStorage,
+};
 use serde_json::Value;
 
 /// A model of the evaluation.
@@ -48,6 +50,39 @@ impl Model {
         let products = model["products"].as_array().expect("products").iter();
         read.originals = products.map(|products| read.apart(products)).collect();
         read
+    }
+
+    /// Look-ups where tables lie in turns on the banks as some list has them, sorted, for lists that take every
+    /// second table, every third and so on: the authors' list is not public. As many of the smallest as they
+    /// have there are on chip.
+    pub(crate) fn listed_ns(&self, tables: &[EmbeddingTable]) -> Vec<f64> {
+        let banks: usize = { self.memory.groups().iter() }
+            .filter(|group| !group.on_chip)
+            .map(|group| usize::from(group.count))
+            .sum();
+        let mut tables = tables.to_vec();
+        tables.sort_by(|a, b| a.bytes().total_cmp(&b.bytes()));
+        let alone = |table: &EmbeddingTable| {
+            let (rule, on_chip) = (PlacementRule::Turns, Some(0));
+            MergePlan::unmerged(&[*table], &self.memory, Placement { rule, on_chip })
+                .lookup_latency_ns()
+        };
+        let in_dram = tables.iter().skip(self.groups[0].1.len());
+        let times_ns: Vec<f64> = in_dram.map(alone).collect();
+        let count = times_ns.len();
+        let divides = |step: usize, by: usize| step.is_multiple_of(by) && count.is_multiple_of(by);
+        let steps = (1..count).filter(|&step| !(2..=step).any(|by| divides(step, by)));
+        let mut lists: Vec<f64> = steps
+            .map(|step| {
+                let mut loads_ns = vec![0.0; banks];
+                for number in 0..count {
+                    loads_ns[number % banks] += times_ns[number * step % count];
+                }
+                loads_ns.into_iter().fold(0.0, f64::max)
+            })
+            .collect();
+        lists.sort_by(f64::total_cmp);
+        lists
     }
 
     /// The factors of products, and then the other tables.
