@@ -68,6 +68,14 @@ impl PricedDesign {
         self.model.source(key, &self.hardware)
     }
 
+    /// The operators block by block, for people; on the chip a branch lies together whatever its blocks.
+    pub(crate) fn by_block(&self) -> Vec<usize> {
+        let ops = &self.cost.breakdown.ops;
+        let mut by_block: Vec<usize> = (0..ops.len()).collect();
+        by_block.sort_by_key(|&op| ops[op].block);
+        by_block
+    }
+
     /// What an operator computes with its matrices, if it has some.
     pub(crate) fn work(&self, op: usize) -> Option<String> {
         match self.workload.ops()[op].kind {

@@ -258,7 +258,8 @@ fn components(cost: &Cost) -> String {
 
 fn ops(design: &PricedDesign) -> String {
     let (summary, breakdown) = (&design.cost.summary, &design.cost.breakdown);
-    let ops = breakdown.ops.iter().enumerate().map(|(index, op)| {
+    let ops = design.by_block().into_iter().map(|index| {
+        let op = &breakdown.ops[index];
         let mark = if design.is_critical(index) { " *" } else { "" };
         vec![
             format!("{}{mark}", op_name(op)),

@@ -1,5 +1,7 @@
 //! Colours of operators and of components.
 
+use std::collections::HashMap;
+
 use pimento_hardware::OpCost;
 
 /// Text that is read first.
@@ -101,12 +103,8 @@ impl OpColours {
             let ops = ops.iter().filter(move |op| op.block == block);
             ops.filter(|op| op.crossbars > 0).count()
         };
-        let mut seen = 0;
-        let mut block = None;
+        let mut seen: HashMap<u16, usize> = HashMap::new();
         let colours = ops.iter().map(|op| {
-            if block != Some(op.block) {
-                (block, seen) = (Some(op.block), 0);
-            }
             if op.block == 0 {
                 return Self::gather();
             }
@@ -115,8 +113,9 @@ impl OpColours {
                 return Colour::hsl(hue, 0.3, 0.7);
             }
             let step = 0.28 / of_block(op.block).saturating_sub(1).max(1) as f64;
-            seen += 1;
-            Colour::hsl(hue, 0.62, 0.38 + step * f64::from(seen - 1))
+            let before = seen.entry(op.block).or_default();
+            *before += 1;
+            Colour::hsl(hue, 0.62, 0.38 + step * (*before - 1) as f64)
         });
         Self {
             colours: colours.collect(),

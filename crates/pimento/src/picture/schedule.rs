@@ -35,6 +35,8 @@ struct Chart {
     top: f64,
     pitch: f64,
     pixels_per_ns: f64,
+    /// The row of each operator.
+    rows: Vec<usize>,
 }
 
 /// Height of the panel.
@@ -56,7 +58,7 @@ fn pitch(rows: usize) -> f64 {
 pub(super) fn draw(svg: &mut Svg, panel: Rect, design: &PricedDesign, colours: &OpColours) {
     let ops = &design.cost.breakdown.ops;
     let latency_ns = design.cost.summary.latency_ns;
-    let chart = Chart::new(panel, ops.len(), latency_ns);
+    let chart = Chart::new(panel, &design.by_block(), latency_ns);
     let title = format!("Schedule of one inference, {}", quantity::time(latency_ns));
     svg.text(
         (panel.x, panel.y + 4.0),
@@ -66,22 +68,29 @@ pub(super) fn draw(svg: &mut Svg, panel: Rect, design: &PricedDesign, colours: &
     legend(svg, (panel.x + panel.width, panel.y + 4.0), design);
     bands(svg, panel, &chart, ops);
     axis(svg, &chart, ops.len(), latency_ns);
-    for (row, op) in ops.iter().enumerate() {
-        let is_critical = design.is_critical(row);
-        label(svg, panel, &chart, (row, op), is_critical, colours.of(row));
-        bar(svg, &chart, (row, op), is_critical, colours.of(row));
+    for (index, op) in ops.iter().enumerate() {
+        let (row, is_critical) = (chart.rows[index], design.is_critical(index));
+        let colour = colours.of(index);
+        label(svg, panel, &chart, (row, op), is_critical, colour);
+        bar(svg, &chart, (row, op), is_critical, colour);
     }
     critical_path(svg, &chart, design);
 }
 
 impl Chart {
-    fn new(panel: Rect, rows: usize, latency_ns: f64) -> Self {
+    /// The chart of operators from the first row to the last.
+    fn new(panel: Rect, ops: &[usize], latency_ns: f64) -> Self {
         let (left, right) = (panel.x + LABEL_WIDTH, panel.x + panel.width - TIME_WIDTH);
+        let mut rows = vec![0; ops.len()];
+        for (row, &op) in ops.iter().enumerate() {
+            rows[op] = row;
+        }
         Self {
             left,
             right,
             top: panel.y + TITLE,
-            pitch: pitch(rows),
+            pitch: pitch(ops.len()),
+            rows,
             pixels_per_ns: (right - left) / latency_ns.max(f64::MIN_POSITIVE),
         }
     }
@@ -103,7 +112,7 @@ impl Chart {
 
 /// Every second block has a grey ground.
 fn bands(svg: &mut Svg, panel: Rect, chart: &Chart, ops: &[OpCost]) {
-    for (row, op) in ops.iter().enumerate() {
+    for (op, &row) in ops.iter().zip(&chart.rows) {
         if op.block % 2 == 1 {
             let band = Rect::new(panel.x, chart.y(row), panel.width, chart.pitch);
             svg.rect(band, "#f4f6f8", 0.0);
@@ -211,14 +220,9 @@ fn bar(
 fn critical_path(svg: &mut Svg, chart: &Chart, design: &PricedDesign) {
     let breakdown = &design.cost.breakdown;
     for pair in breakdown.critical_path.windows(2) {
-        let (from, to) = (pair[0], pair[1]);
-        let x = chart.x(breakdown.ops[to].start_ns);
-        let middle = chart.pitch / 2.0;
-        svg.lines(
-            &[(x, chart.y(from) + middle), (x, chart.y(to) + middle)],
-            CRITICAL,
-            1.2,
-        );
+        let x = chart.x(breakdown.ops[pair[1]].start_ns);
+        let middle = |op: usize| chart.y(chart.rows[op]) + chart.pitch / 2.0;
+        svg.lines(&[(x, middle(pair[0])), (x, middle(pair[1]))], CRITICAL, 1.2);
     }
 }
 
