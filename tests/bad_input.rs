@@ -322,7 +322,7 @@ fn mistakes_about_chips() {
         "tiles = 168",
         "tils = 168",
         "unknown field `tils`",
-        "chip.toml:111:1",
+        "chip.toml:123:1",
     );
     let message = "`crossbar.area-um2` is -25, expected 0 or more";
     let error = check(
@@ -333,6 +333,13 @@ fn mistakes_about_chips() {
         "chip.toml:18:1",
     );
     assert!(error.contains("^^^^^^^^"), "{error}");
+    check(
+        own,
+        "hop-ns = \"assumption",
+        "hops = \"assumption",
+        "`router.source` names `hops`, which the table has not: expected `others`, `tiles`",
+        "chip.toml:113:1",
+    );
     let message = "the inputs of a tile's 96 crossbars take";
     check(own, "rows = 128", "rows = 1024", message, "chip.toml:14:1");
     check(

@@ -235,7 +235,8 @@ fn explanations_name_numbers_operators_and_sources() {
         "7.attn.qkv",
         "8.head",
         "1 ns (digital.cycle-ns) × ",
-        "edram  ",
+        "edram.access-ns",
+        "puma include/constants.py",
     ] {
         assert!(shown.contains(part), "{part} in {shown}");
     }

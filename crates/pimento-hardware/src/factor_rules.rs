@@ -124,7 +124,9 @@ const RULES: &[(&str, &str)] = &[
     ("lanes", "digital.lanes-per-tile"),
     (
         "hops",
-        "routers from the makers of the inputs, in the mean; of a time, from the farthest one",
+        "routers that inputs pass in the mean, of a time those of the farthest one: 1 − 1 / n + ⅔ (k − 1 / k) between \
+         two of n tiles with matrices, k from the memory, k = √(n / router.tiles) but at least 1; none for the last \
+         input of digital lanes; and the further tiles of a matrix",
     ),
     ("flits", "bits of the inputs / router.flit-bits"),
     ("mW of all units", "the peak power: `--explain peak-power`"),

@@ -21,6 +21,7 @@ mod queue;
 mod recommender;
 mod reram;
 mod schedule;
+mod source;
 mod workload;
 
 pub use cluster::{ClusterPlacement, ClusterPreset, MatrixPlacement};

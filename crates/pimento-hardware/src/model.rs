@@ -11,7 +11,7 @@ use crate::{
     explanation::Explanation,
     ledger::{Books, Charges, Ledger, Sums, Total, table_of, times, unit},
     priced::Priced,
-    reram::{Chip, Copies, Mesh, OpWork, ReramPreset, Stages},
+    reram::{Chip, Copies, Mesh, OpWork, Placement, ReramPreset, Stages},
     schedule::Schedule,
     workload::{EmbeddingTable, OpKind, Workload},
 };
@@ -89,23 +89,26 @@ impl PimCostModel {
         }
     }
 
-    /// Where a number comes from, by its key in a [`Charge`](crate::Charge); several places where memories
-    /// of one system have their own.
-    pub fn source(&self, key: &str, hardware: &Hardware) -> String {
+    /// Where the numbers of a [`Charge`](crate::Charge)'s key come from: by key or, for all others of a table, by
+    /// table. Memories of one system that have their own are told in one text.
+    pub fn sources(&self, key: &str, hardware: &Hardware) -> Vec<(String, String)> {
         let table = table_of(key);
+        let of_chip = self.reram.sources(key);
         let system = hardware.memory.system.system();
-        match (self.reram.source(table), system) {
-            // Chips have links, too, which are told by power.
-            (Some(of_chip), _) if table != "link" || key.contains("power") => {
-                return of_chip.to_owned();
-            }
-            (_, Some(system)) => return system.sources_of(table),
-            _ => (),
+        // Chips have links, too, which are told by power.
+        let is_of_chip = system.is_none() || table != "link" || key.contains("power");
+        if is_of_chip && !of_chip.is_empty() {
+            return of_chip;
         }
         let standard = self.standard(hardware.memory.standard);
-        let of_memory = standard.and_then(|standard| standard.source(table));
-        let source = of_memory.or_else(|| self.cache.source(table));
-        source.unwrap_or_default().to_owned()
+        let source = match system {
+            Some(system) => system.sources_of(table),
+            None => { standard.and_then(|standard| standard.source(table)) }
+                .or_else(|| self.cache.source(table))
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        vec![(table.to_owned(), source)]
     }
 
     /// The table of a memory standard; the chip's crossbars have none.
@@ -225,7 +228,8 @@ impl PimCostModel {
         let copies = chip.copies(workload);
         let mut works = self.works(workload, hardware, (&chip, &copies), energy);
         let placement = chip.place(&works);
-        let mesh = Mesh::new(&self.reram, &hardware.chip);
+        let of_tables = tables_crossbars(workload, &placement);
+        let mesh = Mesh::new(&self.reram, &hardware.chip, &placement, of_tables);
         let times_of = (hardware.chip.scheduling, self.reram.router.hop_ns);
         let schedule = Schedule::new(workload, &mut works, &placement, &mesh, times_of);
         for (index, (work, run)) in works.iter_mut().zip(&schedule.runs).enumerate() {
@@ -283,6 +287,14 @@ impl PimCostModel {
             schedule,
         }
     }
+}
+
+/// Crossbars of embedding tables. Gathers are the first operators.
+fn tables_crossbars(workload: &Workload, placement: &Placement) -> u32 {
+    let ops = workload.ops().iter().zip(&placement.sites);
+    ops.take_while(|(op, _)| matches!(op.kind, OpKind::EmbeddingGather { .. }))
+        .map(|(_, site)| site.crossbars)
+        .sum()
 }
 
 /// Rows of compressed tables combined on the lanes of a tile, after a gather.

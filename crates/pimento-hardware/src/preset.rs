@@ -16,10 +16,22 @@ pub enum PresetError {
         span: Option<Range<usize>>,
     },
     /// A table without a source.
-    #[error("`{table}.source` is empty: every number needs a source")]
+    #[error("`{table}.source` is empty or lacks `others`: every number needs a source")]
     NoSource {
         /// The table.
         table: &'static str,
+    },
+    /// The source of a number that a table does not have.
+    #[error(
+        "`{table}.source` names `{key}`, which the table has not: expected `others`, `{known}`"
+    )]
+    SourceOfNothing {
+        /// The table.
+        table: &'static str,
+        /// What it names.
+        key: String,
+        /// What the table has.
+        known: String,
     },
     /// A number that cannot be.
     #[error("`{key}` is {value}, expected {expected}")]
@@ -94,7 +106,9 @@ impl PresetError {
     pub fn key(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Toml { .. } => None,
-            Self::NoSource { table } => Some((table, "source")),
+            Self::NoSource { table } | Self::SourceOfNothing { table, .. } => {
+                Some((table, "source"))
+            }
             Self::OutOfRange { key, .. }
             | Self::NotPositive { key, .. }
             | Self::Missing { key, .. } => Some(key.split_once('.').unwrap_or((key, ""))),

@@ -7,7 +7,7 @@ use crate::{
     cost::{CostSummary, Figures, OpCost},
     explanation::{Busiest, OpInterval, Resource, Violation},
     reram::{OpWork, Placement},
-    schedule::Schedule,
+    schedule::{Place, Schedule},
     workload::{Op, OpKind, Workload},
 };
 
@@ -87,8 +87,8 @@ impl Priced {
             if let Some(shared) = site.shared {
                 keeps(Resource::SharedCrossbar(shared), 0);
             }
-            if site.crossbars == 0 && !run.node.is_memory() {
-                keeps(Resource::Lanes(run.node.tile), 0);
+            if let (0, Place::Tile(tile)) = (site.crossbars, run.place) {
+                keeps(Resource::Lanes(tile), 0);
             }
         }
         let busy = resources.into_iter();
@@ -159,11 +159,7 @@ impl Priced {
         let runs = self.works.iter().zip(&self.schedule.runs);
         let mut costs = Vec::with_capacity(ops.len());
         for ((op, site), (work, run)) in ops.iter().zip(&self.placement.sites).zip(runs) {
-            let tile = if run.node.is_memory() {
-                0
-            } else {
-                run.node.tile
-            };
+            let tile = run.place.tile().unwrap_or_default();
             let own_cells = f64::from(work.crossbars.max(1)) * self.cells_per_crossbar;
             let of_chip = f64::from(work.crossbars) / f64::from(crossbars.max(1));
             let of_memory = if is_gather(op) {

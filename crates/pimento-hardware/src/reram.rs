@@ -10,6 +10,7 @@ mod digital;
 mod lookup;
 mod mapping;
 mod matrix;
+mod mesh;
 mod node;
 mod placement;
 mod preset;
@@ -27,5 +28,6 @@ pub use preset::ReramPreset;
 pub use wires::Wires;
 
 pub(crate) use chip::{Chip, OpWork, Stage};
-pub(crate) use placement::{Mesh, Node, Placement, Site};
+pub(crate) use mesh::Mesh;
+pub(crate) use placement::{Placement, Site};
 pub(crate) use replication::Copies;

@@ -8,7 +8,7 @@
 use crate::{
     arithmetic::larger,
     design::Scheduling,
-    reram::{Mesh, Node, OpWork, Placement, Site},
+    reram::{Mesh, OpWork, Placement, Site},
     workload::{Op, OpKind, Workload},
 };
 
@@ -34,14 +34,35 @@ pub(crate) struct Run {
     pub(crate) end_ns: f64,
     /// The operator before it in its shared crossbar, if it waits for that one longest.
     after: Option<u32>,
-    /// The first tile of its crossbars, or that of its last input, or the first one; the memory's port
-    /// for gathers.
-    pub(crate) node: Node,
-    /// Mean hops of its inputs, from the tiles of their makers or the memory's port, and those to
-    /// further tiles of the operator.
+    /// Where its outputs come from.
+    pub(crate) place: Place,
+    /// Mean hops of its inputs, those to further tiles of the operator included.
     pub(crate) hops: f64,
     /// Hops of the input that comes farthest, those to further tiles included.
     pub(crate) longest_hops: f64,
+    /// Hops of its outputs to another tile.
+    hops_away: f64,
+}
+
+/// Where an operator is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On this tile: the first of its crossbars, that of its last input, or the first of all.
+    Tile(u32),
+    /// Tables in crossbars, the first of which are on this tile.
+    Tables(u32),
+    /// Behind the memory's port.
+    Memory,
+}
+
+impl Place {
+    /// The tile, if it is on one.
+    pub(crate) fn tile(self) -> Option<u32> {
+        match self {
+            Self::Tile(tile) | Self::Tables(tile) => Some(tile),
+            Self::Memory => None,
+        }
+    }
 }
 
 impl Run {
@@ -51,9 +72,10 @@ impl Run {
         first_ns: 0.0,
         end_ns: 0.0,
         after: None,
-        node: Node::FIRST,
+        place: Place::Tile(0),
         hops: 0.0,
         longest_hops: 0.0,
+        hops_away: 0.0,
     };
 }
 
@@ -65,9 +87,9 @@ struct Arrival {
     /// The last vector of the inputs that stream is there; 0 without any.
     last_vector_ns: f64,
     /// Hops of the farthest input.
-    farthest: u32,
+    farthest: f64,
     /// Hops of all inputs.
-    hops: u32,
+    hops: f64,
 }
 
 impl Schedule {
@@ -101,17 +123,19 @@ impl Schedule {
         };
         let mut free = vec![(0.0_f64, 0_u32); placement.shared as usize];
         let mut busy = vec![0.0_f64; placement.shared as usize];
-        let mut lanes_busy = vec![0.0_f64; mesh.tiles(placement.crossbars) as usize];
+        let mut lanes_busy = vec![0.0_f64; mesh.tile(placement.crossbars) as usize + 1];
         for (index, ((op, work), site)) in ops.iter().zip(works).zip(&placement.sites).enumerate() {
             let inputs = workload.inputs_of(op);
-            let (node, further_tiles) = schedule.place(op, inputs, site, mesh);
+            let place = schedule.place(op, inputs, site, mesh);
             // An operand is written whole before anything is read.
             let takes_vectors = BY_VECTORS && op.stream.is_some() && !work.writes_cells();
-            let arrival = schedule.arrival(ops, (op, inputs), node, takes_vectors);
-            let (longest, hops) = arrival.way(inputs.len(), further_tiles);
+            let stays = site.crossbars == 0;
+            let arrival = schedule.arrival(ops, (op, inputs), stays, takes_vectors);
+            let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site.crossbars));
             work.stages.transfer_ns += longest * hop_ns;
             let mut run = Run {
-                node,
+                place,
+                hops_away: mesh.hops_from(place),
                 hops,
                 longest_hops: longest,
                 start_ns: arrival.start_ns,
@@ -120,8 +144,8 @@ impl Schedule {
                 after: None,
             };
             schedule.interval_ns = larger(schedule.interval_ns, work.interval_ns);
-            if site.crossbars == 0 && !node.is_memory() {
-                let lanes = &mut lanes_busy[node.tile as usize];
+            if let (0, Place::Tile(tile)) = (site.crossbars, place) {
+                let lanes = &mut lanes_busy[tile as usize];
                 *lanes += work.interval_ns;
                 schedule.interval_ns = larger(schedule.interval_ns, *lanes);
             }
@@ -172,35 +196,38 @@ impl Schedule {
         path
     }
 
-    /// Where an operator is, and the tiles that it takes after its first one.
-    fn place(&self, op: &Op, inputs: &[u16], site: &Site, mesh: &Mesh) -> (Node, u32) {
-        if site.crossbars > 0 {
-            return mesh.place(site);
+    /// Where an operator is.
+    fn place(&self, op: &Op, inputs: &[u16], site: &Site, mesh: &Mesh) -> Place {
+        let tile = mesh.tile(site.first_crossbar);
+        match (&op.kind, site.crossbars) {
+            (OpKind::EmbeddingGather { .. }, 0) => Place::Memory,
+            (OpKind::EmbeddingGather { .. }, _) => Place::Tables(tile),
+            (_, 0) => match inputs
+                .last()
+                .map(|&input| self.runs[usize::from(input)].place)
+            {
+                Some(Place::Tile(tile)) => Place::Tile(tile),
+                _ => Place::Tile(0),
+            },
+            _ => Place::Tile(tile),
         }
-        if let OpKind::EmbeddingGather { .. } = op.kind {
-            return (Node::MEMORY, 0);
-        }
-        let node = match inputs.last().map(|&input| &self.runs[usize::from(input)]) {
-            Some(made) if !made.node.is_memory() => made.node,
-            _ => Node::FIRST,
-        };
-        (node, 0)
     }
 
+    /// The inputs of an operator; one that `stays` is on the tile of its last one.
     fn arrival(
         &self,
         ops: &[Op],
         (op, inputs): (&Op, &[u16]),
-        node: Node,
+        stays: bool,
         takes_vectors: bool,
     ) -> Arrival {
         let mut arrival = Arrival::default();
+        let (mut last, mut last_hops) = (Place::Memory, 0.0);
         for &input in inputs {
             let input = usize::from(input);
             let made = &self.runs[input];
-            let hops = node.hops_from(made.node);
-            arrival.farthest = arrival.farthest.max(hops);
-            arrival.hops += hops;
+            arrival.travel(last_hops);
+            (last, last_hops) = (made.place, made.hops_away);
             let mut ready_ns = made.end_ns;
             if takes_vectors && ops[input].stream == op.stream {
                 ready_ns = made.first_ns;
@@ -208,18 +235,26 @@ impl Schedule {
             }
             arrival.start_ns = larger(arrival.start_ns, ready_ns);
         }
+        if !(stays && matches!(last, Place::Tile(_))) {
+            arrival.travel(last_hops);
+        }
         arrival
     }
 }
 
 impl Arrival {
+    /// An input comes over so many hops.
+    fn travel(&mut self, hops: f64) {
+        self.farthest = larger(self.farthest, hops);
+        self.hops += hops;
+    }
+
     /// Hops of the farthest of so many inputs, and the mean, those to `further` tiles included.
-    fn way(&self, inputs: usize, further: u32) -> (f64, f64) {
+    fn way(&self, inputs: usize, further: f64) -> (f64, f64) {
         if inputs == 0 {
             return (0.0, 0.0);
         }
-        let mean = f64::from(self.hops) / inputs as f64 + f64::from(further);
-        (f64::from(self.farthest + further), mean)
+        (self.farthest + further, self.hops / inputs as f64 + further)
     }
 }
 

@@ -118,7 +118,9 @@ proptest! {
             prop_assert!(is_close(violation, cost.summary.violation), "{}", name);
             let charges = explanation.energy_pj.iter().chain(&explanation.area_um2);
             for charge in charges.chain(&explanation.latency_ns) {
-                prop_assert!(!model.source(charge.unit.key, &hardware).is_empty());
+                let sources = model.sources(charge.unit.key, &hardware);
+                prop_assert!(!sources.is_empty(), "{}", charge.unit.key);
+                prop_assert!(sources.iter().all(|(_, source)| !source.is_empty()));
                 for factor in &charge.factors {
                     prop_assert!(factor.rule().is_some(), "{}", factor.name);
                 }

@@ -142,7 +142,8 @@ fn breakdowns_and_explanations_add_up() {
         assert_close(gather_ns, breakdown.ops[0].stages.latency_ns(), name);
         let charges = explanation.energy_pj.iter().chain(&explanation.area_um2);
         for charge in charges.chain(&explanation.latency_ns) {
-            assert_ne!(model.source(charge.unit.key, &hardware), "", "{charge:?}");
+            let mut sources = model.sources(charge.unit.key, &hardware).into_iter();
+            assert!(sources.all(|(_, source)| !source.is_empty()), "{charge:?}");
         }
     }
 }
@@ -195,9 +196,10 @@ fn numbers_of_several_memories_have_several_sources() {
     let model = PimCostModel::isaac();
     let space = MemorySystem::preset("space").unwrap();
     let [hbm, ddr] = [0, 1].map(|tier| space.source_of("energy", Some(tier)));
-    let both = model.source("energy.activate-pj", &on("space"));
-    assert_eq!(both, format!("{hbm}; {ddr}"));
+    let both = model.sources("energy.activate-pj", &on("space"));
+    assert_eq!(both, [("energy".to_owned(), format!("{hbm}; {ddr}"))]);
     let fleetrec = MemorySystem::preset("fleetrec").unwrap();
-    let link = model.source("link.pj-per-bit", &on("fleetrec"));
-    assert_eq!(link, fleetrec.source_of("link", None));
+    let link = model.sources("link.pj-per-bit", &on("fleetrec"));
+    let source = fleetrec.source_of("link", None).to_owned();
+    assert_eq!(link, [("link".to_owned(), source)]);
 }

@@ -178,7 +178,8 @@ impl Error {
     }
 }
 
-/// Where a key of a table stands, or else the table; a key outside of tables is a table without keys.
+/// Where a key of a table stands, a table itself or not, or else the table; a key outside of tables is a table without
+/// keys.
 fn place(text: &str, (table, key): (&str, &str)) -> Option<Range<usize>> {
     let line = |from: usize, start: &str| {
         let mut first = from;
@@ -195,6 +196,7 @@ fn place(text: &str, (table, key): (&str, &str)) -> Option<Range<usize>> {
     };
     line(header.end, key)
         .filter(|found| !key.is_empty() && !text[header.end..found.start].contains("\n["))
+        .or_else(|| line(header.end, &format!("[{table}.{key}]")))
         .or(Some(header))
 }
 
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn keys_are_found_in_their_table() {
-        let text = "node-nm = 7\n[a]\ncell-rows = 1\nrows = 2\n[b]\n  rows = 3\n";
+        let text = "node-nm = 7\n[a]\ncell-rows = 1\nrows = 2\n[b]\n  rows = 3\n[b.source]\n";
         let check = |table, key, expected: Option<&str>| {
             let found = place(text, (table, key)).map(|span| &text[span.start..]);
             assert!(
@@ -219,6 +221,7 @@ mod tests {
         check("b", "rows", Some("rows = 3"));
         check("a", "cols", Some("[a]"));
         check("b", "cell-rows", Some("[b]"));
+        check("b", "source", Some("[b.source]"));
         check("node-nm", "", Some("node-nm = 7"));
         check("c", "rows", None);
     }

@@ -4,7 +4,7 @@ mod charges;
 mod critical_path;
 mod formula;
 
-use pimento_hardware::{ChipDesign, Gathers, MemorySystem};
+use pimento_hardware::{Charge, ChipDesign, Gathers, MemorySystem};
 use serde::Serialize;
 
 use crate::{
@@ -46,10 +46,8 @@ impl Explained {
             latency_ns: design.cost.summary.latency_ns,
             cause: &|op| op_name(&ops[op]),
             work: &|op| design.work(op),
-            source: &|charge| {
-                let unit = &charge.unit;
-                (unit.table().to_owned(), design.source(unit.key))
-            },
+            table: &|charge| charge.unit.table().to_owned(),
+            sources: &|charge| design.sources(charge.unit.key),
             sizes: Some(sizes(&design.hardware.chip)),
             scaling: scaling(design),
         };
@@ -74,15 +72,14 @@ impl Explained {
             latency_ns: system.summary(gathers).latency_ns,
             cause: &|tier| system.tier_name(tier).to_owned(),
             work: &|_| None,
-            source: &|charge| {
+            table: &|charge| table_of_system(system, charge),
+            sources: &|charge| {
                 let table = charge.unit.table();
-                match charge.op {
-                    Some(tier) => (
-                        format!("{}.{table}", system.tier_name(tier)),
-                        system.source_of(table, charge.op).to_owned(),
-                    ),
-                    None => (table.to_owned(), system.sources_of(table)),
-                }
+                let source = match charge.op {
+                    Some(_) => system.source_of(table, charge.op).to_owned(),
+                    None => system.sources_of(table),
+                };
+                vec![(table_of_system(system, charge), source)]
             },
             sizes: None,
             scaling: None,
@@ -100,6 +97,15 @@ impl Explained {
             } => critical_path::render(critical_path) + &charges.render_parts(),
             Self::Formula(formula) => formula.render(),
         }
+    }
+}
+
+/// The table of a charge's number, with the memory that it is of.
+fn table_of_system(system: &MemorySystem, charge: &Charge) -> String {
+    let table = charge.unit.table();
+    match charge.op {
+        Some(tier) => format!("{}.{table}", system.tier_name(tier)),
+        None => table.to_owned(),
     }
 }
 

@@ -63,9 +63,9 @@ impl PricedDesign {
         self.model.explain(&self.workload, &self.hardware)
     }
 
-    /// Where a number comes from, by its key in a charge.
-    pub(crate) fn source(&self, key: &str) -> String {
-        self.model.source(key, &self.hardware)
+    /// Where the numbers of a charge's key come from, by key or table.
+    pub(crate) fn sources(&self, key: &str) -> Vec<(String, String)> {
+        self.model.sources(key, &self.hardware)
     }
 
     /// The operators block by block, for people; on the chip a branch lies together whatever its blocks.

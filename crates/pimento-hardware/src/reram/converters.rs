@@ -255,7 +255,7 @@ mod tests {
             integrate_pj: 0.25,
             step_pj: 0.3,
             shift_add_pj: 0.1,
-            source: "a test".to_owned(),
+            source: "a test".into(),
         }
     }
 

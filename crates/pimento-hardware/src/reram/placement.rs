@@ -1,14 +1,12 @@
 //! Where matrices lie on the chip.
 //!
 //! Crossbars are numbered through: processing element after processing element, tile after tile, in
-//! the order of the operators. Routers, one for some tiles, form a mesh of the published chip's width
-//! through which the numbers run to and fro, so that neighbours in the order are neighbours on the
-//! chip.
+//! the order of the operators.
 
 use crate::{
     arithmetic::Divisor,
     design::{ChipDesign, Packing},
-    reram::{chip::OpWork, preset::ReramPreset},
+    reram::chip::OpWork,
 };
 
 /// The crossbars of one operator.
@@ -164,98 +162,10 @@ fn find_shelf(
     number as u32
 }
 
-/// The mesh of routers.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Mesh {
-    crossbars_per_tile: Divisor,
-    tiles_per_router: Divisor,
-    width: u32,
-    by_width: Divisor,
-}
-
-impl Mesh {
-    pub(crate) fn new(preset: &ReramPreset, design: &ChipDesign) -> Self {
-        let tiles_per_router = u32::from(preset.router.tiles);
-        let routers = preset.chip.tiles.div_ceil(tiles_per_router);
-        let width = f64::from(routers).sqrt().ceil() as u32;
-        let per_tile = u32::from(design.crossbars_per_pe) * u32::from(design.pes_per_tile);
-        Self {
-            crossbars_per_tile: Divisor::new(per_tile),
-            tiles_per_router: Divisor::new(tiles_per_router),
-            width,
-            by_width: Divisor::new(width),
-        }
-    }
-
-    /// Tiles that so many crossbars take; at least one.
-    pub(crate) fn tiles(&self, crossbars: u32) -> u32 {
-        self.crossbars_per_tile.ceil(crossbars).max(1)
-    }
-
-    /// The tile of a crossbar.
-    fn tile(&self, crossbar: u32) -> u32 {
-        self.crossbars_per_tile.floor(crossbar)
-    }
-
-    /// The place of the first tile of a matrix, and how many it takes after that.
-    pub(crate) fn place(&self, site: &Site) -> (Node, u32) {
-        let first = self.tile(site.first_crossbar);
-        let last = self.tile(site.first_crossbar + site.crossbars - 1);
-        (self.node_of_tile(first), last - first)
-    }
-
-    /// The place of a tile.
-    pub(crate) fn node_of_tile(&self, tile: u32) -> Node {
-        let router = self.tiles_per_router.floor(tile);
-        let row = self.by_width.floor(router);
-        let col = router - row * self.width;
-        let col = if row.is_multiple_of(2) {
-            col
-        } else {
-            self.width - 1 - col
-        };
-        Node { tile, col, row }
-    }
-}
-
-/// A tile, and the column and row of its router.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Node {
-    pub(crate) tile: u32,
-    pub(crate) col: u32,
-    pub(crate) row: u32,
-}
-
-impl Node {
-    /// The memory's port, which is beside the first router.
-    pub(crate) const MEMORY: Self = Self {
-        tile: u32::MAX,
-        col: 0,
-        row: 0,
-    };
-
-    /// Whether this is the memory's port.
-    pub(crate) fn is_memory(self) -> bool {
-        self.tile == Self::MEMORY.tile
-    }
-
-    /// The first tile.
-    pub(crate) const FIRST: Self = Self {
-        tile: 0,
-        col: 0,
-        row: 0,
-    };
-
-    /// Routers that data pass from another place, both ends included; none within a tile.
-    pub(crate) fn hops_from(self, other: Self) -> u32 {
-        let apart = self.col.abs_diff(other.col) + self.row.abs_diff(other.row) + 1;
-        // Without a branch, as nobody can guess which way it would go.
-        apart * u32::from(self.tile != other.tile)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use crate::reram::ReramPreset;
+
     use super::*;
 
     fn work(crossbars: u32, shelf: Option<(u32, u32)>) -> OpWork {
@@ -295,19 +205,5 @@ mod tests {
         assert_eq!(placement.sites[1].first_crossbar, 0);
         assert_eq!(placement.sites[5].first_crossbar, 3);
         assert_eq!((placement.pes, placement.shared), (1, 2));
-    }
-
-    #[test]
-    fn neighbours_in_the_order_are_neighbours_on_the_mesh() {
-        let preset = ReramPreset::isaac();
-        let mesh = Mesh::new(&preset, &preset.sizes());
-        assert_eq!((mesh.width, mesh.tile(96)), (7, 1));
-        let node = |tile| mesh.node_of_tile(tile);
-        let hops = |from, to| node(to).hops_from(node(from));
-        assert_eq!((hops(0, 0), hops(0, 3), hops(3, 4)), (0, 1, 2));
-        for router in 0..60 {
-            assert_eq!(hops(4 * router, 4 * router + 4), 2);
-        }
-        assert_eq!(node(0).hops_from(Node::MEMORY), 1);
     }
 }

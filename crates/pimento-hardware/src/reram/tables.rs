@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::design::Readout;
+use crate::{
+    design::Readout,
+    source::{Source, Sourced},
+};
 
 macro_rules! tables {
     ($($(#[$doc:meta])* $name:ident {
@@ -15,7 +18,15 @@ macro_rules! tables {
             pub(crate) struct $name {
                 $($(#[$attribute])* pub(crate) $field: $type,)*
                 /// Where the numbers come from.
-                pub(crate) source: String,
+                pub(crate) source: Source,
+            }
+
+            impl Sourced for $name {
+                const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+
+                fn source(&self) -> &Source {
+                    &self.source
+                }
             }
         )*
     };

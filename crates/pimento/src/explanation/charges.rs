@@ -16,8 +16,10 @@ pub(super) struct Charged<'a> {
     pub(super) cause: &'a dyn Fn(usize) -> String,
     /// What that computes.
     pub(super) work: &'a dyn Fn(usize) -> Option<String>,
-    /// The table of a charge's number, and its source.
-    pub(super) source: &'a dyn Fn(&Charge) -> (String, String),
+    /// The table of a charge's number.
+    pub(super) table: &'a dyn Fn(&Charge) -> String,
+    /// The sources of a charge's numbers, by key, or by table where they are those of others.
+    pub(super) sources: &'a dyn Fn(&Charge) -> Vec<(String, String)>,
     /// Sizes of the chip that factors follow from, if there is one.
     pub(super) sizes: Option<String>,
     /// What happened to the numbers of the tables, if something did.
@@ -37,7 +39,7 @@ pub(crate) struct Charges {
     sizes: Option<String>,
     /// How the factors come about, by name.
     factors: BTreeMap<&'static str, &'static str>,
-    /// Where the numbers come from, by table.
+    /// Where the numbers come from: by key, or by table for all others of it.
     sources: BTreeMap<String, String>,
     /// What happened to the numbers of the chip's tables, if something did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +63,8 @@ struct Component {
     amount: f64,
     /// From the operator with the largest share to that with the smallest.
     charges: Vec<OpCharge>,
+    #[serde(skip)]
+    sources: BTreeMap<String, String>,
 }
 
 /// A charge and the operator that causes it.
@@ -154,10 +158,7 @@ impl Charges {
                 Figure::LatencyNs => charged.latency_ns,
                 _ => charges.iter().map(|charge| charge.amount()).sum(),
             },
-            sources: charges
-                .iter()
-                .map(|charge| (charged.source)(charge))
-                .collect(),
+            sources: BTreeMap::new(),
             factors: BTreeMap::new(),
             sizes: charged.sizes.clone(),
             scaling: charged.scaling.clone(),
@@ -169,9 +170,10 @@ impl Charges {
     pub(super) fn only(mut self, component: Option<&str>) -> Option<Self> {
         if let Some(component) = component {
             self.components.retain(|part| part.component == component);
-            let charges = self.components.first()?.charges.iter();
-            let tables: Vec<&str> = charges.map(|charge| &charge.table[..]).collect();
-            self.sources.retain(|table, _| tables.contains(&&table[..]));
+            self.components.first()?;
+        }
+        for part in &mut self.components {
+            self.sources.append(&mut part.sources);
         }
         let charges = self.components.iter().flat_map(|part| &part.charges);
         let factors = charges.flat_map(|charge| &charge.factors);
@@ -251,12 +253,15 @@ impl Component {
         Self {
             component,
             amount: charges.iter().map(|charge| charge.amount()).sum(),
+            sources: { charges.iter() }
+                .flat_map(|charge| (charged.sources)(charge))
+                .collect(),
             charges: sorted
                 .into_iter()
                 .map(|charge| OpCharge {
                     op: charge.op.map(charged.cause),
                     work: charge.op.and_then(charged.work),
-                    table: (charged.source)(charge).0,
+                    table: (charged.table)(charge),
                     amount: charge.amount(),
                     unit: charge.unit,
                     factors: charge.factors.clone(),

@@ -160,7 +160,8 @@ fn lifetime(design: &PricedDesign) -> (Amount, &'static str, Vec<Term>) {
         return (amount(f64::INFINITY, "inferences"), formula, Vec::new());
     };
     let summary = &design.cost.summary;
-    let source = design.source("write.endurance");
+    let sources = design.sources("write.endurance").into_iter();
+    let source: String = sources.map(|(_, source)| source).collect();
     let endurance = format!("write.endurance: writes that a cell survives ({source})");
     let ns = |rate_per_s: f64| amount(1e9 * inferences / rate_per_s, "ns");
     let (one_by_one, most) = (1e9 / summary.latency_ns, summary.throughput_per_s);

@@ -105,7 +105,7 @@ fn names(svg: &mut Svg, room: Rect, design: &PricedDesign, colours: &OpColours) 
 
 impl Grid {
     fn new(panel: Rect, design: &PricedDesign) -> Self {
-        let floorplan = Floorplan::new(design.model.chip(), &design.hardware.chip);
+        let floorplan = Floorplan::new(design.model.chip(), design.cost.figures.tiles);
         let per_router = floorplan.tiles_per_router();
         let wide = f64::from(per_router).sqrt().ceil() as u32;
         let router = (wide, per_router.div_ceil(wide));

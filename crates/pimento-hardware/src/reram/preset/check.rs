@@ -2,12 +2,14 @@
 
 use crate::{
     design::Readout,
+    ledger::table_of,
     preset::{PresetError, not_negative, positive},
     reram::{
         adc::{lossless_adc_bits, readable_rows},
         preset::ReramPreset,
         tables::{AdcRule, RegisterTable, UnitTable},
     },
+    source::{Source, Sourced},
 };
 
 /// Most rows or columns of a crossbar, as search spaces have them, too.
@@ -23,50 +25,55 @@ impl ReramPreset {
         self.check_sizes()
     }
 
-    /// Where the numbers of a table come from, for tables that the preset has.
-    pub fn source(&self, table: &str) -> Option<&str> {
-        let sources = self.sources();
-        let (_, source) = sources.iter().find(|(name, _)| *name == table)?;
-        Some(source)
+    /// Where the numbers of a formula such as `router.energy-pj / router.tiles` come from, by key or, for all others of
+    /// a table, by table; none if its table is not the chip's.
+    pub fn sources(&self, formula: &str) -> Vec<(String, String)> {
+        let table = table_of(formula);
+        let tables = self.tables();
+        let of = tables.iter().find(|(name, ..)| *name == table);
+        of.map_or_else(Vec::new, |(_, source, _)| source.of(table, formula))
     }
 
-    fn sources(&self) -> Vec<(&'static str, &str)> {
-        let mut sources: Vec<(&'static str, &str)> = vec![
-            ("cell", &self.cell.source),
-            ("crossbar", &self.crossbar.source),
-            ("encoding", &self.encoding.source),
-            ("dac", &self.dac.source),
-            ("adc", &self.adc.source),
-            ("sample-hold", &self.sample_hold.source),
-            ("shift-add", &self.shift_add.source),
-            ("processing-element", &self.processing_element.source),
-            ("input-register", &self.input_register.source),
-            ("output-register", &self.output_register.source),
-            ("tile", &self.tile.source),
-            ("edram", &self.edram.source),
-            ("bus", &self.bus.source),
-            ("router", &self.router.source),
-            ("tile-units", &self.tile_units.source),
-            ("chip", &self.chip.source),
-            ("link", &self.link.source),
-            ("digital", &self.digital.source),
-            ("leakage", &self.leakage.source),
+    /// All tables: their names, the sources of their numbers, and their keys.
+    fn tables(&self) -> Vec<(&'static str, &Source, &'static [&'static str])> {
+        fn of<'a, T: Sourced>(
+            name: &'static str,
+            table: &'a T,
+        ) -> (&'static str, &'a Source, &'static [&'static str]) {
+            (name, table.source(), T::FIELDS)
+        }
+        let mut tables = vec![
+            of("cell", &self.cell),
+            of("crossbar", &self.crossbar),
+            of("encoding", &self.encoding),
+            of("dac", &self.dac),
+            of("adc", &self.adc),
+            of("sample-hold", &self.sample_hold),
+            of("shift-add", &self.shift_add),
+            of("processing-element", &self.processing_element),
+            of("input-register", &self.input_register),
+            of("output-register", &self.output_register),
+            of("tile", &self.tile),
+            of("edram", &self.edram),
+            of("bus", &self.bus),
+            of("router", &self.router),
+            of("tile-units", &self.tile_units),
+            of("chip", &self.chip),
+            of("link", &self.link),
+            of("digital", &self.digital),
+            of("leakage", &self.leakage),
         ];
-        if let Some(table) = &self.integrator {
-            sources.push(("integrator", &table.source));
-        }
-        if let Some(table) = &self.write {
-            sources.push(("write", &table.source));
-        }
-        sources
+        tables.extend(self.integrator.iter().map(|table| of("integrator", table)));
+        tables.extend(self.write.iter().map(|table| of("write", table)));
+        tables
     }
 
     fn check_sources(&self) -> Result<(), PresetError> {
-        let sources = self.sources();
-        match sources.iter().find(|(_, source)| source.trim().is_empty()) {
-            Some((table, _)) => Err(PresetError::NoSource { table }),
-            None => Ok(()),
-        }
+        let tables = self.tables();
+        let mut checks = tables
+            .iter()
+            .map(|(name, source, fields)| source.check(name, fields));
+        checks.find(Result::is_err).unwrap_or(Ok(()))
     }
 
     fn positive_numbers(&self) -> Vec<(&'static str, f64)> {
