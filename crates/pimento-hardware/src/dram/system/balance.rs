@@ -15,6 +15,16 @@ use crate::{
     },
 };
 
+/// Rows of a small table that units have at hand: who else reads a row of another table reads one of these, too.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Partner<'a> {
+    /// The number of the other table among the reads.
+    pub(super) of: usize,
+    /// Their look-ups for each of that one's.
+    pub(super) per_lookup: f64,
+    pub(super) reads: TableReads<'a>,
+}
+
 /// How hot the rows of a table are.
 #[derive(Debug, Clone, Copy)]
 struct TableHeat {
@@ -30,6 +40,7 @@ struct TableHeat {
 #[derive(Debug)]
 pub(super) struct Heat<'a> {
     asked: &'a TierLoad<'a>,
+    partners: &'a [Partner<'a>],
     /// Of each table.
     tables: Vec<TableHeat>,
     lookups: f64,
@@ -37,14 +48,18 @@ pub(super) struct Heat<'a> {
     merging: bool,
     /// Whether a batch ends before the next one begins.
     barrier: bool,
-    /// Hot rows' part and the others'.
+    /// Hot rows' part and the others', with all that goes with these.
     parts: [TierLoad<'a>; 2],
     /// Bytes of those hot rows.
     hot_bytes: f64,
 }
 
 impl<'a> Heat<'a> {
-    pub(super) fn new(tiers: [&Tier; 2], asked: &'a TierLoad<'a>, barrier: bool) -> Self {
+    pub(super) fn new(
+        tiers: [&Tier; 2],
+        (asked, partners): (&'a TierLoad<'a>, &'a [Partner<'a>]),
+        barrier: bool,
+    ) -> Self {
         let windows = tiers.map(|tier| window(tier, asked.reads.len()));
         let reads = asked.reads.iter();
         let lookups: f64 = reads.clone().map(|table| table.lookups).sum();
@@ -61,12 +76,15 @@ impl<'a> Heat<'a> {
                 samples: windows.map(|window| Sample::new(table.lookups, window.together(table))),
             }
         };
-        let cold = TierLoad {
+        let mut cold = TierLoad {
             fetched_bytes: 0.0,
             ..asked.clone()
         };
+        let of_partners = partners.iter().map(|partner| partner.reads);
+        cold.reads.extend(of_partners);
         Self {
             asked,
+            partners,
             tables: reads.map(of_table).collect(),
             lookups,
             merging: tiers[0].merging,
@@ -176,6 +194,10 @@ impl<'a> Heat<'a> {
                 *hot = table.hot(&parted, &heat.samples[0], self.merging);
                 *cold = table.cold(&parted, &heat.samples[1]);
             }
+        }
+        let (rows, partners) = cold.reads.split_at_mut(self.asked.reads.len());
+        for (reads, partner) in partners.iter_mut().zip(self.partners) {
+            reads.lookups = rows[partner.of].lookups * partner.per_lookup;
         }
         let hot = Hot::new(log_time, of_hot.times(1.0 / self.lookups));
         self.divide_sums(hot.share);
@@ -317,12 +339,12 @@ impl Halves {
 mod tests {
     use super::*;
     use crate::{
-        EmbeddingTable, Gathers, Law, MemorySystem, RankingModel,
+        EmbeddingTable, Gathers, Law, MemorySystem, RankingModel, TableStorage,
         dram::system::{placement::asked, tier::cached},
     };
 
-    /// Every workload, as it is and with one look-up of each table, evenly and unevenly asked for, on every
-    /// system of two memories, against 200 placements.
+    /// Every workload, as it is, with one look-up of each table and with quotients and remainders, evenly and unevenly
+    /// asked for, on every system of two memories, against 200 placements.
     #[test]
     fn no_other_placement_is_faster() {
         let systems = ["space", "heam", "proactivepim", "host-hbm"];
@@ -334,8 +356,19 @@ mod tests {
                 ..*table
             };
             let once: Vec<_> = tables.iter().map(once).collect();
-            for (tables, exponent) in [(&tables, 0.8), (&tables, 1.2), (&once, 0.0), (&once, 1.05)]
-            {
+            let compressed = |table: &EmbeddingTable| EmbeddingTable {
+                storage: TableStorage::QuotientRemainder { collisions: 4 },
+                ..*table
+            };
+            let compressed: Vec<_> = tables.iter().map(compressed).collect();
+            let cases = [
+                (&tables, 0.8),
+                (&tables, 1.2),
+                (&once, 0.0),
+                (&once, 1.05),
+                (&compressed, 1.05),
+            ];
+            for (tables, exponent) in cases {
                 let law = Law {
                     exponent,
                     shift: 0.0,
@@ -349,12 +382,12 @@ mod tests {
     }
 
     fn check(system: &MemorySystem, gathers: &Gathers, model: &str) {
-        let mut asked = asked(system, gathers);
+        let (mut asked, partners) = asked(system, gathers);
         if let Some(cache) = &system.cache {
             asked.reads = cached(&asked.reads, cache.policy, cache.bytes);
         }
         let tiers = [&system.tiers[0], &system.tiers[1]];
-        let mut heat = Heat::new(tiers, &asked, system.barrier);
+        let mut heat = Heat::new(tiers, (&asked, &partners), system.barrier);
         let found_ns = Halves::balanced(tiers, &mut heat).time_ns();
         for step in 0..=200 {
             let log_time = MOST * f64::from(step) / 200.0;

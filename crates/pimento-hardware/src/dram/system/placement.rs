@@ -7,7 +7,7 @@ use crate::{
         curves::{Place, log_time_where_equal},
         system::{
             MemorySystem, Subtables, Tier,
-            balance::{Halves, Heat},
+            balance::{Halves, Heat, Partner},
             sums::Sums,
             tier::{TierLoad, TierTime, cached},
         },
@@ -33,7 +33,7 @@ pub(super) struct Placement {
 impl Placement {
     /// Spreads a batch over the memories.
     pub(super) fn new(system: &MemorySystem, gathers: &Gathers) -> Self {
-        let mut asked = asked(system, gathers);
+        let (mut asked, partners) = asked(system, gathers);
         let mut placement = Self::default();
         if let Some(cache) = &system.cache {
             let left = cached(&asked.reads, cache.policy, cache.bytes);
@@ -41,7 +41,7 @@ impl Placement {
             asked.reads = left;
         }
         if let [fast, slow] = &system.tiers[..] {
-            placement.split([fast, slow], system, &asked);
+            placement.split([fast, slow], system, (&asked, &partners));
         } else {
             let tier = &system.tiers[0];
             placement.hot_share = 1.0;
@@ -62,8 +62,13 @@ impl Placement {
     }
 
     /// Hot rows to the fast memory: so many that both memories take as long, or as many as it holds.
-    fn split(&mut self, tiers: [&Tier; 2], system: &MemorySystem, asked: &TierLoad<'_>) {
-        let mut heat = Heat::new(tiers, asked, system.barrier);
+    fn split<'a>(
+        &mut self,
+        tiers: [&Tier; 2],
+        system: &MemorySystem,
+        (asked, partners): (&'a TierLoad<'a>, &'a [Partner<'a>]),
+    ) {
+        let mut heat = Heat::new(tiers, (asked, partners), system.barrier);
         let mut halves = Halves::balanced(tiers, &mut heat);
         let copies = asked.fetched_bytes * copies_of(tiers[0], system);
         let capacity = (tiers[0].capacity_bytes() - copies).max(1.0);
@@ -75,9 +80,12 @@ impl Placement {
         }
         let hot_bytes = halves.hot_bytes;
         let bytes = |table: &TableReads<'_>| table.locality.rows() * table.row_bytes;
-        let bytes: f64 = asked.reads.iter().map(bytes).sum();
+        let all: f64 = asked.reads.iter().map(bytes).sum();
+        let partners: f64 = { partners.iter() }
+            .map(|partner| bytes(&partner.reads))
+            .sum();
         self.hot_share = halves.hot.share;
-        self.stored_bytes = vec![hot_bytes + copies, (bytes - hot_bytes).max(0.0)];
+        self.stored_bytes = vec![hot_bytes + copies, (all - hot_bytes).max(0.0) + partners];
         self.times = halves.times.to_vec();
     }
 }
@@ -100,8 +108,12 @@ fn copies(tier: &Tier, system: &MemorySystem, gathers: &Gathers) -> f64 {
     bytes * (copies_of(tier, system) - 1.0).max(0.0)
 }
 
-/// What a batch asks for before caches: rows of the stored tables and the sums made of them.
-pub(super) fn asked<'a>(system: &MemorySystem, gathers: &'a Gathers) -> TierLoad<'a> {
+/// What a batch asks for before caches: rows of the stored tables and the sums made of them, and what units have at
+/// hand.
+pub(super) fn asked<'a>(
+    system: &MemorySystem,
+    gathers: &'a Gathers,
+) -> (TierLoad<'a>, Vec<Partner<'a>>) {
     let batch = f64::from(system.batch);
     let parts = gathers.tables.iter().map(|table| table.parts.len());
     let mut load = TierLoad {
@@ -109,6 +121,7 @@ pub(super) fn asked<'a>(system: &MemorySystem, gathers: &'a Gathers) -> TierLoad
         sums: Vec::with_capacity(gathers.tables.len()),
         ..TierLoad::default()
     };
+    let mut partners = Vec::new();
     for table in &gathers.tables {
         let lookups = batch * table.lookups;
         let sums = Sums {
@@ -118,6 +131,7 @@ pub(super) fn asked<'a>(system: &MemorySystem, gathers: &'a Gathers) -> TierLoad
             values: lookups * (table.width + table.macs),
         };
         Sums::join(&mut load.sums, sums);
+        let first = load.reads.len();
         for (place, part) in table.parts.iter().enumerate() {
             let share = if system.unique_reads {
                 part.locality.distinct(Place::of_count(lookups))
@@ -138,9 +152,17 @@ pub(super) fn asked<'a>(system: &MemorySystem, gathers: &'a Gathers) -> TierLoad
             let small = place > 0;
             // Remainders fit into tables of units, cores of tensor trains do not.
             let is_train = matches!(table.asked.storage, TableStorage::TensorTrain { .. });
+            let partner = || Partner {
+                of: first,
+                per_lookup: reads.lookups / load.reads[first].lookups.max(f64::MIN_POSITIVE),
+                reads,
+            };
             match system.subtables {
-                Subtables::Lookup if small && !is_train => {}
-                Subtables::Prefetched if small => load.fetched_bytes += part.bytes(),
+                Subtables::Lookup if small && !is_train => partners.push(partner()),
+                Subtables::Prefetched if small => {
+                    partners.push(partner());
+                    load.fetched_bytes += part.bytes();
+                }
                 Subtables::Remote if small => {
                     load.reads.push(reads);
                     load.remote_bytes +=
@@ -150,7 +172,7 @@ pub(super) fn asked<'a>(system: &MemorySystem, gathers: &'a Gathers) -> TierLoad
             }
         }
     }
-    load
+    (load, partners)
 }
 
 /// Share of the rows of small tables that lie with another unit than the row they belong to.
