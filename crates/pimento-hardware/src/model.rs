@@ -11,7 +11,7 @@ use crate::{
     explanation::Explanation,
     ledger::{Books, Charges, Ledger, Sums, Total, table_of, times, unit},
     priced::Priced,
-    reram::{Chip, Copies, Mesh, OpWork, Placement, ReramPreset, Stages},
+    reram::{Chip, Copies, Mesh, OpWork, ReramPreset, Stages},
     schedule::Schedule,
     workload::{EmbeddingTable, OpKind, Workload},
 };
@@ -228,8 +228,7 @@ impl PimCostModel {
         let copies = chip.copies(workload);
         let mut works = self.works(workload, hardware, (&chip, &copies), energy);
         let placement = chip.place(&works);
-        let of_tables = tables_crossbars(workload, &placement);
-        let mesh = Mesh::new(&self.reram, &hardware.chip, &placement, of_tables);
+        let mesh = Mesh::new(&self.reram, &hardware.chip, &placement, workload.gathers());
         let times_of = (hardware.chip.scheduling, self.reram.router.hop_ns);
         let schedule = Schedule::new(workload, &mut works, &placement, &mesh, times_of);
         for (index, (work, run)) in works.iter_mut().zip(&schedule.runs).enumerate() {
@@ -287,14 +286,6 @@ impl PimCostModel {
             schedule,
         }
     }
-}
-
-/// Crossbars of embedding tables. Gathers are the first operators.
-fn tables_crossbars(workload: &Workload, placement: &Placement) -> u32 {
-    let ops = workload.ops().iter().zip(&placement.sites);
-    ops.take_while(|(op, _)| matches!(op.kind, OpKind::EmbeddingGather { .. }))
-        .map(|(_, site)| site.crossbars)
-        .sum()
 }
 
 /// Rows of compressed tables combined on the lanes of a tile, after a gather.

@@ -161,6 +161,12 @@ impl Workload {
         &self.ops
     }
 
+    /// How many of the operators, the first ones, gather embeddings.
+    pub(crate) fn gathers(&self) -> usize {
+        let is_gather = |op: &&Op| matches!(op.kind, OpKind::EmbeddingGather { .. });
+        self.ops.iter().take_while(is_gather).count()
+    }
+
     /// Indices of the operators whose outputs `op` reads, from first to last.
     pub fn inputs_of(&self, op: &Op) -> &[u16] {
         &self.inputs[op.inputs()]

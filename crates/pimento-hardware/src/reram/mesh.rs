@@ -27,12 +27,12 @@ pub(crate) struct Mesh {
 }
 
 impl Mesh {
-    /// The mesh of a chip with this placement, `tables` crossbars of which hold embedding tables.
+    /// The mesh of a chip with this placement, whose first operators, `gathers` of them, hold embedding tables.
     pub(crate) fn new(
         preset: &ReramPreset,
         design: &ChipDesign,
         placement: &Placement,
-        tables: u32,
+        gathers: usize,
     ) -> Self {
         let per_pe = u32::from(design.crossbars_per_pe);
         let per_tile = per_pe * u32::from(design.pes_per_tile);
@@ -40,19 +40,22 @@ impl Mesh {
             Packing::Off => per_pe,
             Packing::Shelves => 1,
         };
-        let by_tile = Divisor::new(per_tile);
-        let matrices = placement.crossbars - tables;
+        let (by_tile, by_start) = (Divisor::new(per_tile), Divisor::new(start));
+        let tables = placement.sites[..gathers].iter();
+        let tables: u32 = tables
+            .map(|site| by_start.ceil(site.crossbars) * start)
+            .sum();
         let square = |crossbars: u32| {
             let tiles = by_tile.ceil(crossbars).max(1);
             Square::new(tiles, preset.router.tiles)
         };
-        let of_matrices = square(matrices);
+        let of_matrices = square(placement.crossbars - tables);
         Self {
             between: of_matrices.between(),
             from_memory: of_matrices.side,
             from_tables: square(placement.crossbars).between(),
             by_tile,
-            by_start: Divisor::new(start),
+            by_start,
             starts_per_tile: f64::from(start) / f64::from(per_tile),
         }
     }
