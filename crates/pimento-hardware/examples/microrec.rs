@@ -105,8 +105,8 @@ fn merging(model: &Model, table: &Value, first: usize) {
         let [shortest, median, longest] =
             [0, listed.len() / 2, listed.len() - 1].map(|at| listed[at]);
         println!(
-            "  apart, table i of a list on bank i mod banks, {} lists: {shortest:.0}, {median:.0}, {longest:.0} ns \
-             (shortest, median, longest)",
+            "  apart, table i on bank i mod banks, {} lists: {shortest:.0}, {median:.0}, {longest:.0} ns (shortest, \
+             median, longest)",
             listed.len()
         );
     }
@@ -140,6 +140,12 @@ fn lookups(model: &Model, published: &Value) {
     let listed = model.listed_ns(&model.originals[0]);
     let latency_ns = listed[listed.len() / 2];
     let items_per_s = 1e9 / latency_ns;
+    let published_ns = ns("fpga_hbm_ms");
+    let near = listed
+        .iter()
+        .filter(|&ns| (ns / published_ns - 1.0).abs() <= 0.05);
+    let share = 100.0 * near.count() as f64 / listed.len() as f64;
+    println!("  within 5 % of the published latency apart: {share:.0} % of the lists");
     row(
         "apart, median of the lists, ns",
         ns("fpga_hbm_ms"),

@@ -1,9 +1,12 @@
 //! MicroRec's models and figures, for its test and its example.
 
 use pimento_hardware::{
-    BankMemory, EmbeddingTable, MergePlan, Placement, PlacementRule, TableStorage,
+    BankGroup, BankMemory, EmbeddingTable, MergePlan, Placement, PlacementRule, TableStorage,
 };
 use serde_json::Value;
+
+/// Lists of tables that are tried.
+const LISTS: u64 = 1001;
 
 /// A model of the evaluation.
 pub(crate) struct Model {
@@ -52,35 +55,38 @@ impl Model {
         read
     }
 
-    /// Look-ups where tables lie in turns on the banks as some list has them, sorted, for lists that take every
-    /// second table, every third and so on: the authors' list is not public. As many of the smallest as they
-    /// have there are on chip.
+    /// Look-ups where tables lie as the published rule says, table i on bank i mod banks of the first group whose
+    /// banks hold it, for many lists of the tables, from the shortest to the longest: the authors' list is not
+    /// public. As many of the smallest as they have there are on chip.
     pub(crate) fn listed_ns(&self, tables: &[EmbeddingTable]) -> Vec<f64> {
-        let banks: usize = { self.memory.groups().iter() }
-            .filter(|group| !group.on_chip)
-            .map(|group| usize::from(group.count))
-            .sum();
         let mut tables = tables.to_vec();
         tables.sort_by(|a, b| a.bytes().total_cmp(&b.bytes()));
+        let in_dram = tables.split_off(self.groups[0].1.len());
+        let groups = self.memory.groups().iter();
+        let groups: Vec<_> = groups.filter(|group| !group.on_chip).collect();
         let alone = |table: &EmbeddingTable| {
             let (rule, on_chip) = (PlacementRule::Turns, Some(0));
-            MergePlan::unmerged(&[*table], &self.memory, Placement { rule, on_chip })
-                .lookup_latency_ns()
+            let plan = MergePlan::unmerged(&[*table], &self.memory, Placement { rule, on_chip });
+            let holds = |group: &&&BankGroup| table.bytes() <= group.capacity_bytes;
+            let group = groups.iter().find(holds).expect("a bank holds it");
+            (plan.lookup_latency_ns(), group.name.clone())
         };
-        let in_dram = tables.iter().skip(self.groups[0].1.len());
-        let times_ns: Vec<f64> = in_dram.map(alone).collect();
-        let count = times_ns.len();
-        let divides = |step: usize, by: usize| step.is_multiple_of(by) && count.is_multiple_of(by);
-        let steps = (1..count).filter(|&step| !(2..=step).any(|by| divides(step, by)));
-        let mut lists: Vec<f64> = steps
-            .map(|step| {
-                let mut loads_ns = vec![0.0; banks];
-                for number in 0..count {
-                    loads_ns[number % banks] += times_ns[number * step % count];
+        let placed: Vec<_> = in_dram.iter().map(alone).collect();
+        let latency_ns = |list: u64| {
+            let mut order: Vec<usize> = (0..placed.len()).collect();
+            order.sort_by_key(|&table| mixed(list << 32 | table as u64));
+            let of_group = |group: &&BankGroup| {
+                let mut loads_ns = vec![0.0; usize::from(group.count)];
+                let tables = order.iter().map(|&table| &placed[table]);
+                let tables = tables.filter(|(_, name)| *name == group.name);
+                for (number, (ns, _)) in tables.enumerate() {
+                    loads_ns[number % usize::from(group.count)] += ns;
                 }
                 loads_ns.into_iter().fold(0.0, f64::max)
-            })
-            .collect();
+            };
+            groups.iter().map(of_group).fold(0.0, f64::max)
+        };
+        let mut lists: Vec<f64> = (0..LISTS).map(latency_ns).collect();
         lists.sort_by(f64::total_cmp);
         lists
     }
@@ -102,6 +108,13 @@ impl Model {
         factors.extend(others);
         factors
     }
+}
+
+/// A number that looks random.
+fn mixed(number: u64) -> u64 {
+    let half = (number ^ number >> 31).wrapping_mul(0x7FB5_D329_728E_A185);
+    let whole = (half ^ half >> 27).wrapping_mul(0x81DA_DEF4_BC2D_D44D);
+    whole ^ whole >> 33
 }
 
 /// A table of `[rows, values]`.
