@@ -101,6 +101,11 @@ impl<G: Ord> SearchState<G> {
         self.generations
     }
 
+    /// Reference point of the hypervolumes; none before the first feasible individual.
+    pub fn reference(&self) -> Option<&[f64]> {
+        self.reference.as_deref()
+    }
+
     /// What each generation brought.
     pub fn reports(&self) -> &[GenerationReport] {
         &self.reports

@@ -62,6 +62,40 @@ impl SearchSpace {
         mutant
     }
 
+    /// The same network on random hardware.
+    pub fn sample_hardware(&self, network: &Genotype, rng: &mut ChaCha8Rng) -> Genotype {
+        let hardware = canonical(self.hardware.sample(rng));
+        Genotype {
+            hardware,
+            ..network.clone()
+        }
+    }
+
+    /// The same network on hardware of which about `strength` genes differ; at least one, unless the space has no
+    /// other hardware nearby.
+    pub fn mutate_hardware(
+        &self,
+        genotype: &Genotype,
+        strength: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Genotype {
+        let mut hardware = genotype.hardware;
+        for _ in 0..TRIES {
+            for _ in 0..strength.max(1) {
+                let gene = rng.random_range(0..self.hardware.gene_count());
+                self.hardware.redraw(gene, &mut hardware, rng);
+            }
+            hardware = canonical(hardware);
+            if hardware != genotype.hardware {
+                break;
+            }
+        }
+        Genotype {
+            hardware,
+            ..genotype.clone()
+        }
+    }
+
     /// A genotype whose blocks and fields come whole from one parent or the other, and whose
     /// hardware does too, so that what fits together stays together. Genes that come alive are drawn anew.
     pub fn crossover(&self, a: &Genotype, b: &Genotype, rng: &mut ChaCha8Rng) -> Genotype {
@@ -97,10 +131,7 @@ impl SearchSpace {
                 32
             },
             embeddings,
-            hardware: Hardware {
-                memory: globals.hardware.memory.canonical(),
-                ..globals.hardware
-            },
+            hardware: canonical(globals.hardware),
         }
     }
 
@@ -380,6 +411,14 @@ impl HardwareMenus {
                 None => (),
             },
         }
+    }
+}
+
+/// Hardware without what nothing depends on.
+fn canonical(hardware: Hardware) -> Hardware {
+    Hardware {
+        memory: hardware.memory.canonical(),
+        ..hardware
     }
 }
 

@@ -104,7 +104,15 @@ proptest! {
             let mutant = space.mutate(&a, strength, rng);
             prop_assert_ne!(&mutant, &a);
             let child = space.crossover(&a, &b, rng);
-            for genotype in [&a, &mutant, &child] {
+            let elsewhere = space.sample_hardware(&a, rng);
+            let beside = space.mutate_hardware(&a, strength, rng);
+            // Some spaces have one hardware only.
+            prop_assert!(beside != a || elsewhere == a);
+            for moved in [&elsewhere, &beside] {
+                let back = Genotype { hardware: a.hardware, ..moved.clone() };
+                prop_assert_eq!(&back, &a);
+            }
+            for genotype in [&a, &mutant, &child, &elsewhere, &beside] {
                 check(&space, genotype);
             }
             for sampler in PathSampler::ALL {

@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use pimento_data::{ClickLog, Split};
 use pimento_evolution::{Evaluation, Objective, Problem, evaluate_parallel};
 use pimento_hardware::{
-    AccessBins, ChipDesign, Cost, CostModel, CostSummary, Hardware, PimCostModel,
+    AccessBins, ChipDesign, Cost, CostModel, CostSummary, Hardware, PimCostModel, Workload,
 };
 use pimento_space::{Design, Genotype, Handcrafted, InputShape, Network, SearchSpace, lower};
 use pimento_supernet::{Quality, Supernet, input_shape};
@@ -111,13 +111,22 @@ impl Pricing {
 
     /// Figures of merit of a network on hardware.
     pub(crate) fn summary(&self, network: &Network, hardware: &Hardware) -> CostSummary {
-        self.model
-            .summary(&lower(network, &self.table_rows), hardware)
+        self.price(&self.lower(network), hardware)
+    }
+
+    /// The operators of a network, to price it on several pieces of hardware.
+    pub(crate) fn lower(&self, network: &Network) -> Workload {
+        lower(network, &self.table_rows)
+    }
+
+    /// Figures of merit of a network's operators on hardware.
+    pub(crate) fn price(&self, workload: &Workload, hardware: &Hardware) -> CostSummary {
+        self.model.summary(workload, hardware)
     }
 
     /// The same with the breakdown.
     pub(crate) fn cost(&self, network: &Network, hardware: &Hardware) -> Cost {
-        self.model.cost(&lower(network, &self.table_rows), hardware)
+        self.model.cost(&self.lower(network), hardware)
     }
 
     /// Figures of merit of a handcrafted model, mapped as references are.

@@ -14,6 +14,7 @@ mod error;
 mod explanation;
 mod funnel;
 mod gathering;
+mod hardware_search;
 mod interrupt;
 mod journal;
 mod pareto;

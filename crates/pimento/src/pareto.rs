@@ -31,7 +31,7 @@ pub(crate) struct ParetoFile {
     pub(crate) objectives: Vec<String>,
     /// Designs priced and scored.
     pub(crate) evaluations: usize,
-    /// Hypervolume of the archive after each generation.
+    /// Hypervolume of the archive after each generation, and of the front on hardware searched anew.
     pub(crate) hypervolume: Vec<f64>,
     /// The front, by ascending log loss.
     pub(crate) designs: Vec<DesignRecord>,

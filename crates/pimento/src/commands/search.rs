@@ -12,6 +12,7 @@ use crate::{
     co_design::{CoDesign, OBJECTIVES, Pricing, embedding_bytes},
     commands::train::{Prepared, prepare, train_supernet},
     error::Error,
+    hardware_search,
     interrupt::Interrupt,
     pareto::{self, DesignRecord, FORMAT, FORMAT_VERSION, Origin, ParetoFile},
     popularity, progress,
@@ -49,17 +50,31 @@ fn search(prepared: &Prepared, interrupt: &Interrupt) -> Result<(), Error> {
         known: Mutex::default(),
     };
     let state = evolve(prepared, &problem, interrupt)?;
-    let front = ParetoFront::from_individuals(state.individuals());
+    let mut front = ParetoFront::from_individuals(state.individuals());
     if front.members().is_empty() {
         return Err(Error::NoFeasibleDesign {
             evaluations: state.evaluations(),
         });
     }
+    let added = hardware_search::extend(&mut front, &problem, prepared.config.file.seed);
+    interrupt.check()?;
+    info!(
+        designs = front.members().len(),
+        added,
+        hypervolume = hypervolume(&front, &state),
+        "hardware searched anew for the networks of the front"
+    );
     let file = describe(prepared, &problem, &state, &front, interrupt)?;
     prepared.run.write_json(pareto::FILE, &file)?;
     table::print(&table::front(&file));
     info!(path = %prepared.run.path().join(pareto::FILE).display(), "front written");
     Ok(())
+}
+
+/// Volume that a front dominates below the reference point of the search.
+fn hypervolume(front: &ParetoFront<Genotype>, state: &SearchState<Genotype>) -> f64 {
+    let reference = state.reference();
+    reference.map_or(0.0, |reference| front.hypervolume(reference))
 }
 
 /// What designs cost, which depends on how rows are read only where a memory may have a cache, be crossbars
@@ -210,6 +225,7 @@ fn describe(
             .reports()
             .iter()
             .map(|report| report.hypervolume)
+            .chain([hypervolume(front, state)])
             .collect(),
         designs,
         references,
