@@ -35,7 +35,8 @@ fn a_search_writes_a_front_that_repeats_whatever_the_threads() {
         }
     }
     assert!(
-        shown.contains("NASRec Criteo Full, naive mapping"),
+        shown.contains("NASRec Criteo Full, naive mapping")
+            && shown.contains("NASRec Criteo Full, hardware searched"),
         "{shown}"
     );
     assert!(shown.contains("Best factors of the front"), "{shown}");

@@ -62,38 +62,30 @@ impl SearchSpace {
         mutant
     }
 
-    /// The same network on random hardware.
-    pub fn sample_hardware(&self, network: &Genotype, rng: &mut ChaCha8Rng) -> Genotype {
-        let hardware = canonical(self.hardware.sample(rng));
-        Genotype {
-            hardware,
-            ..network.clone()
-        }
+    /// Random hardware: every choice uniform.
+    pub fn sample_hardware(&self, rng: &mut ChaCha8Rng) -> Hardware {
+        canonical(self.hardware.sample(rng))
     }
 
-    /// The same network on hardware of which about `strength` genes differ; at least one, unless the space has no
-    /// other hardware nearby.
+    /// Hardware of which about `strength` genes differ; at least one, unless the space has no other nearby.
     pub fn mutate_hardware(
         &self,
-        genotype: &Genotype,
+        hardware: &Hardware,
         strength: usize,
         rng: &mut ChaCha8Rng,
-    ) -> Genotype {
-        let mut hardware = genotype.hardware;
+    ) -> Hardware {
+        let mut mutant = *hardware;
         for _ in 0..TRIES {
             for _ in 0..strength.max(1) {
                 let gene = rng.random_range(0..self.hardware.gene_count());
-                self.hardware.redraw(gene, &mut hardware, rng);
+                self.hardware.redraw(gene, &mut mutant, rng);
             }
-            hardware = canonical(hardware);
-            if hardware != genotype.hardware {
+            mutant = canonical(mutant);
+            if mutant != *hardware {
                 break;
             }
         }
-        Genotype {
-            hardware,
-            ..genotype.clone()
-        }
+        mutant
     }
 
     /// A genotype whose blocks and fields come whole from one parent or the other, and whose

@@ -8,7 +8,7 @@ use pimento_evolution::{
     evaluate_parallel,
 };
 use pimento_hardware::{Hardware, Workload};
-use pimento_space::{Genotype, SearchSpace};
+use pimento_space::{Genotype, Network, SearchSpace};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -33,9 +33,18 @@ pub(crate) fn extend(
     });
     let first_of_each: Vec<Genotype> = first_of_each.cloned().collect();
     let found = evaluate_parallel(&first_of_each, |genotype| {
-        OnHardware::new(problem, genotype).search(seed)
+        let network = problem.decode(genotype).network;
+        let known = vec![genotype.hardware];
+        let best = OnHardware::new(problem, &network)
+            .search(known, seed)
+            .best();
+        let on = |hardware| Genotype {
+            hardware,
+            ..genotype.clone()
+        };
+        best.into_iter().map(on).collect::<Vec<_>>()
     });
-    let found: Vec<Genotype> = found.into_iter().flatten().collect();
+    let found = found.concat();
     let evaluations = problem.evaluate(&found);
     for (genotype, evaluation) in found.iter().cloned().zip(evaluations) {
         front.insert(Individual {
@@ -48,27 +57,54 @@ pub(crate) fn extend(
     members.filter(is_new).count()
 }
 
+/// The hardware of the space on which the product of latency, energy and area of a network is the least that is
+/// found; none if it runs on no hardware that was tried.
+pub(crate) fn balanced(problem: &CoDesign<'_>, network: &Network, seed: u64) -> Option<Hardware> {
+    let found = OnHardware::new(problem, network).search(Vec::new(), seed);
+    found.least(product)
+}
+
 /// The hardware of one network.
 struct OnHardware<'a> {
     space: &'a SearchSpace,
     pricing: &'a Pricing,
-    network: &'a Genotype,
     workload: Workload,
 }
 
+/// What nothing that was tried dominates.
+struct Found(ParetoFront<Hardware>);
+
+impl Found {
+    /// By a figure that is made of the objectives.
+    fn least(&self, figure: impl Fn(&[f64]) -> f64) -> Option<Hardware> {
+        let of = |member: &Individual<Hardware>| figure(&member.evaluation.objectives);
+        let least = self.0.iter().min_by(|a, b| of(a).total_cmp(&of(b)));
+        least.map(|member| member.genotype)
+    }
+
+    /// By each objective, and by their product.
+    fn best(&self) -> BTreeSet<Hardware> {
+        let alone = (0..3).map(|place| self.least(|figures| figures[place]));
+        alone.chain([self.least(product)]).flatten().collect()
+    }
+}
+
+/// Its logarithm.
+fn product(figures: &[f64]) -> f64 {
+    figures.iter().map(|figure| figure.ln()).sum()
+}
+
 impl<'a> OnHardware<'a> {
-    fn new(problem: &'a CoDesign<'_>, network: &'a Genotype) -> Self {
+    fn new(problem: &'a CoDesign<'_>, network: &Network) -> Self {
         let pricing = &problem.pricing;
         Self {
             space: problem.space,
-            workload: pricing.lower(&problem.decode(network).network),
+            workload: pricing.lower(network),
             pricing,
-            network,
         }
     }
 
-    /// The best by each objective, and by their product.
-    fn search(&self, seed: u64) -> BTreeSet<Genotype> {
+    fn search(&self, known: Vec<Hardware>, seed: u64) -> Found {
         let settings = SearchSettings {
             population_size: POPULATION,
             children_per_generation: POPULATION,
@@ -77,47 +113,38 @@ impl<'a> OnHardware<'a> {
             seed,
             ..SearchSettings::default()
         };
-        let mut search = Search::new(self, settings).with_initial(vec![self.network.clone()]);
+        let mut search = Search::new(self, settings).with_initial(known);
         while search.step().is_none() {}
-        let front = search.front();
-        let least = |figure: &dyn Fn(&[f64]) -> f64| {
-            front.iter().min_by(|a, b| {
-                let [a, b] = [a, b].map(|one| figure(&one.evaluation.objectives));
-                a.total_cmp(&b)
-            })
-        };
-        let product = least(&|figures| figures.iter().map(|figure| figure.ln()).sum());
-        let alone = (0..self.objectives().len()).map(|place| least(&|figures| figures[place]));
-        let found = alone.chain([product]).flatten();
-        found.map(|member| member.genotype.clone()).collect()
+        Found(search.front())
     }
 }
 
 impl Problem for OnHardware<'_> {
-    type Genotype = Genotype;
+    type Genotype = Hardware;
 
     /// Those of a co-design that are no scores.
     fn objectives(&self) -> &[Objective] {
         &OBJECTIVES[1..]
     }
 
-    fn sample(&self, rng: &mut ChaCha8Rng) -> Genotype {
-        self.space.sample_hardware(self.network, rng)
+    fn sample(&self, rng: &mut ChaCha8Rng) -> Hardware {
+        self.space.sample_hardware(rng)
     }
 
-    fn mutate(&self, genotype: &Genotype, strength: usize, rng: &mut ChaCha8Rng) -> Genotype {
-        self.space.mutate_hardware(genotype, strength, rng)
+    fn mutate(&self, hardware: &Hardware, strength: usize, rng: &mut ChaCha8Rng) -> Hardware {
+        self.space.mutate_hardware(hardware, strength, rng)
     }
 
     /// A neighbour of one of them.
-    fn crossover(&self, a: &Genotype, b: &Genotype, rng: &mut ChaCha8Rng) -> Genotype {
+    fn crossover(&self, a: &Hardware, b: &Hardware, rng: &mut ChaCha8Rng) -> Hardware {
         let parent = if rng.random() { a } else { b };
         self.mutate(parent, 1, rng)
     }
 
-    fn evaluate(&self, generation: &[Genotype]) -> Vec<Evaluation> {
-        let price = |hardware: &Hardware| self.pricing.price(&self.workload, hardware);
-        let costs = generation.iter().map(|genotype| price(&genotype.hardware));
+    fn evaluate(&self, generation: &[Hardware]) -> Vec<Evaluation> {
+        let costs = generation
+            .iter()
+            .map(|hardware| self.pricing.price(&self.workload, hardware));
         costs
             .map(|cost| Evaluation {
                 objectives: vec![cost.latency_ns, cost.energy_pj, cost.area_um2],

@@ -1,7 +1,6 @@
 //! Designs to compare a front with.
 
-use pimento_hardware::Hardware;
-use pimento_space::{Design, InputShape, Network, dlrm_shaped, nasrec};
+use pimento_space::{InputShape, Network, dlrm_shaped, nasrec};
 use serde::{Deserialize, Serialize};
 
 /// Precision of a network that was mapped without thought for precision: ISAAC's data width.
@@ -11,23 +10,22 @@ pub(crate) const NAIVE_BITS: u8 = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Reference {
-    /// NASRec's published network of its small space, at 16 bits on the default hardware.
+    /// NASRec's published network of its small space, at 16 bits.
     NasrecSmall,
-    /// NASRec's published network of its full space, at 16 bits on the default hardware.
+    /// NASRec's published network of its full space, at 16 bits.
     NasrecFull,
-    /// A handcrafted network shaped as DLRM, at 16 bits on the default hardware.
+    /// A handcrafted network shaped as DLRM, at 16 bits.
     Dlrm,
 }
 
 impl Reference {
-    /// The reference on this hardware for a log with inputs of this shape, with its name for people.
-    pub(crate) fn design(self, input: InputShape, hardware: Hardware) -> (String, Design) {
-        let (name, network) = match self {
+    /// The reference for a log with inputs of this shape, with its name for people.
+    pub(crate) fn network(self, input: InputShape) -> (String, Network) {
+        match self {
             Self::NasrecSmall => published(input, nasrec::Config::Small),
             Self::NasrecFull => published(input, nasrec::Config::Full),
-            Self::Dlrm => ("DLRM-shaped, handcrafted".to_owned(), dlrm_shaped(input)),
-        };
-        (name, Design { network, hardware })
+            Self::Dlrm => ("DLRM-shaped".to_owned(), dlrm_shaped(input)),
+        }
     }
 }
 
@@ -47,7 +45,7 @@ fn published(input: InputShape, config: nasrec::Config) -> (String, Network) {
         nasrec::Config::Small => "Small",
         nasrec::Config::Full => "Full",
     };
-    let name = format!("NASRec {dataset:?} {size}, naive mapping");
+    let name = format!("NASRec {dataset:?} {size}");
     (
         name,
         nasrec::published(dataset, config).to_network(input, NAIVE_BITS),

@@ -154,7 +154,7 @@ fn describe(
     let input = input_shape(problem.log.shape());
     let naive = prepared.config.chip.naive_hardware();
     let references = retrain.references.iter();
-    let references: Vec<_> = references.map(|r| r.design(input, naive)).collect();
+    let references: Vec<_> = references.map(|r| r.network(input)).collect();
     let designs: Vec<Design> = members
         .iter()
         .map(|m| problem.decode(&m.genotype))
@@ -176,7 +176,7 @@ fn describe(
     };
     let of_references = references
         .iter()
-        .map(|(name, design)| candidate(name.clone(), &design.network));
+        .map(|(name, network)| candidate(name.clone(), network));
     let of_designs = choose(&designs, &objectives, retrain.designs)
         .into_iter()
         .map(|number| candidate(format!("design {number}"), &designs[number].network));
@@ -207,7 +207,18 @@ fn describe(
         .collect();
     let references = references
         .iter()
-        .map(|(name, design)| record(problem, name.clone(), design, &alone))
+        .flat_map(|(name, network)| {
+            let searched = hardware_search::balanced(problem, network, seed);
+            let searched = searched.map(|hardware| ("hardware searched", hardware));
+            let mapped = [("naive mapping", naive)].into_iter().chain(searched);
+            mapped
+                .map(|(how, hardware)| {
+                    let network = network.clone();
+                    let design = Design { network, hardware };
+                    record(problem, format!("{name}, {how}"), &design, &alone)
+                })
+                .collect::<Vec<_>>()
+        })
         .collect();
     log_gap(prepared, &designs);
     Ok(ParetoFile {
