@@ -121,7 +121,7 @@ fn a_search_writes_a_front_that_repeats_whatever_the_threads() {
 
 /// The front dominates more than after the last generation, by designs that no generation had.
 fn hardware_is_searched_anew(front: &Value, journal: &str) {
-    let hypervolume = front["hypervolume"].as_array().unwrap();
+    let hypervolume = front["hypervolume"].as_array().expect("a list");
     let [.., before, after] = &hypervolume[..] else {
         panic!("two values at least: {hypervolume:?}");
     };
