@@ -136,8 +136,8 @@ mod tests {
             named("router.hop-ns", "assumption"),
             named("router", "a paper"),
         );
-        assert_eq!(of("router.hop-ns"), [hop.clone()]);
-        assert_eq!(of("router.tiles"), [others.clone()]);
+        assert_eq!(of("router.hop-ns"), std::slice::from_ref(&hop));
+        assert_eq!(of("router.tiles"), std::slice::from_ref(&others));
         assert_eq!(
             of("(router.hop-ns + 1) / router.tiles"),
             [hop, others.clone()]
