@@ -60,21 +60,20 @@ impl WayOfSums {
     /// Rows lie at random, so a sum has parts in as many units as they touch.
     pub(super) fn new(tier: &Tier, table: &Units, sums: &[Sums]) -> Self {
         let channels = f64::from(tier.channels);
-        let units = || Places::new(channels * tier.units_per_channel());
-        let modules = || Places::new(channels * f64::from(tier.modules));
+        let units = Places::new(channels * tier.units_per_channel());
+        let modules =
+            (table.merges_below_channel).then(|| Places::new(channels * f64::from(tier.modules)));
         let mut way = Self::default();
         for sums in sums {
             let (partial, parts, crossing) = match tier.layout {
                 // Each unit has its slice of the sum, or all of it.
                 Layout::Ranks | Layout::Tables => (0.0, 1.0, 1.0),
                 Layout::Bank | Layout::Banks => {
-                    let parts = units().touched(sums.rows);
+                    let parts = units.touched(sums.rows);
                     let crossing = if table.tree_stages > 0 {
                         1.0
-                    } else if table.merges_below_channel {
-                        modules().touched(sums.rows)
                     } else {
-                        parts
+                        modules.map_or(parts, |modules| modules.touched(sums.rows))
                     };
                     (parts, parts, crossing)
                 }
