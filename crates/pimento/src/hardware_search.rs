@@ -25,36 +25,34 @@ pub(crate) fn extend(
     problem: &CoDesign<'_>,
     seed: u64,
 ) -> usize {
-    let mut networks = BTreeSet::new();
     let members = front.iter().map(|member| &member.genotype);
-    let first_of_each = members.filter(|genotype| {
+    let known: BTreeSet<Genotype> = members.cloned().collect();
+    let mut networks = BTreeSet::new();
+    let first_of_each = front.iter().map(|member| &member.genotype);
+    let first_of_each = first_of_each.filter(|genotype| {
         let network = problem.decode(genotype).network;
         networks.insert(network)
     });
     let first_of_each: Vec<Genotype> = first_of_each.cloned().collect();
     let found = evaluate_parallel(&first_of_each, |genotype| {
         let network = problem.decode(genotype).network;
-        let known = vec![genotype.hardware];
-        let best = OnHardware::new(problem, &network)
-            .search(known, seed)
-            .best();
+        let found = OnHardware::new(problem, &network).search(vec![genotype.hardware], seed);
         let on = |hardware| Genotype {
             hardware,
             ..genotype.clone()
         };
-        best.into_iter().map(on).collect::<Vec<_>>()
+        found.best().into_iter().map(on).collect::<Vec<_>>()
     });
     let found = found.concat();
     let evaluations = problem.evaluate(&found);
-    for (genotype, evaluation) in found.iter().cloned().zip(evaluations) {
+    for (genotype, evaluation) in found.into_iter().zip(evaluations) {
         front.insert(Individual {
             genotype,
             evaluation,
         });
     }
-    let members = front.iter();
-    let is_new = |member: &&Individual<Genotype>| found.contains(&member.genotype);
-    members.filter(is_new).count()
+    let is_new = |member: &&Individual<Genotype>| !known.contains(&member.genotype);
+    front.iter().filter(is_new).count()
 }
 
 /// The hardware of the space on which the product of latency, energy and area of a network is the least that is
