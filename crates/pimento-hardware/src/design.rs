@@ -91,8 +91,8 @@ pub struct ChipDesign {
     /// Copies of every matrix that has more than one input vector per sample; with `copy_tiles`, the
     /// most of each.
     pub replication: u16,
-    /// Tiles that copies may fill, those of the slowest matrices first; 0: every matrix has as many
-    /// copies as `replication` says.
+    /// Tiles that the chip has for copies: as many of all matrices as let the slowest one work as fast as any
+    /// copies on these tiles; 0: every matrix has as many copies as `replication` says.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub copy_tiles: u16,
     /// How columns are read.
@@ -121,6 +121,16 @@ pub enum Scheduling {
     /// When the first vectors of its inputs are there, where inputs come in the vectors that it takes:
     /// cross-layer scheduling as CLSA-CIM's.
     Vectors,
+}
+
+impl ChipDesign {
+    /// Crossbars of which each operator takes a multiple.
+    pub(crate) fn crossbars_per_start(&self) -> u32 {
+        match self.packing {
+            Packing::Off => self.crossbars_per_pe.into(),
+            Packing::Shelves => 1,
+        }
+    }
 }
 
 impl Scheduling {

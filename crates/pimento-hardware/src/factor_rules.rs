@@ -9,7 +9,8 @@ const RULES: &[(&str, &str)] = &[
     // Matrices on crossbars.
     (
         "vectors",
-        "input vectors of the operator's matrices; of a time, those of one copy: ⌈vectors / copies⌉",
+        "input vectors of the operator's matrices; of a time, those of one copy: ⌈vectors / copies⌉, \
+         or, where the tiles of copies are counted, as many as the slowest copies' time has room for",
     ),
     (
         "passes",
@@ -81,7 +82,7 @@ const RULES: &[(&str, &str)] = &[
     ("ns of a pulse", "crossbar.pulse-ns, or the time of a read"),
     (
         "ns of a vector",
-        "working time of the operator / vectors of one copy",
+        "working time of the operator / its vectors one after another",
     ),
     (
         "levels of additions",
@@ -126,7 +127,7 @@ const RULES: &[(&str, &str)] = &[
         "hops",
         "routers that inputs pass in the mean, of a time those of the farthest one: 1 − 1 / n + ⅔ (k − 1 / k) between \
          two of n tiles with matrices, k from the memory, k = √(n / router.tiles) but at least 1; none for the last \
-         input of digital lanes; and the further tiles of a matrix",
+         input of digital lanes; and the further tiles of one copy of a matrix",
     ),
     ("flits", "bits of the inputs / router.flit-bits"),
     ("mW of all units", "the peak power: `--explain peak-power`"),

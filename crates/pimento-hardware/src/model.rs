@@ -227,7 +227,7 @@ impl PimCostModel {
         let chip = Chip::new(&self.reram, &hardware.chip);
         let copies = chip.copies(workload);
         let mut works = self.works(workload, hardware, (&chip, &copies), energy);
-        let placement = chip.place(&works);
+        let placement = chip.place(&works, &copies);
         let mesh = Mesh::new(&self.reram, &hardware.chip, &placement, workload.gathers());
         let times_of = (hardware.chip.scheduling, self.reram.router.hop_ns);
         let schedule = Schedule::new(workload, &mut works, &placement, &mesh, times_of);

@@ -131,7 +131,8 @@ impl Schedule {
             let takes_vectors = BY_VECTORS && op.stream.is_some() && !work.writes_cells();
             let stays = site.crossbars == 0;
             let arrival = schedule.arrival(ops, (op, inputs), stays, takes_vectors);
-            let (longest, hops) = arrival.way(inputs.len(), mesh.further_tiles(site.crossbars));
+            let (longest, hops) =
+                arrival.way(inputs.len(), mesh.further_tiles(work.copy_crossbars));
             work.stages.transfer_ns += longest * hop_ns;
             let mut run = Run {
                 place,

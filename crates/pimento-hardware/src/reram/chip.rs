@@ -58,6 +58,8 @@ pub(crate) struct OpWork {
     pub(crate) input_bits: f64,
     /// Crossbars that hold its weights, copies included.
     pub(crate) crossbars: u32,
+    /// Those of one copy, which an input vector goes to.
+    pub(crate) copy_crossbars: u32,
     /// Rows and columns that it takes of a single crossbar, if it takes no more.
     pub(crate) shelf: Option<(u32, u32)>,
     /// Cells of its crossbars that hold weights.
@@ -177,6 +179,7 @@ impl<'a> Chip<'a> {
                     weight_bits: weight_bits.into(),
                     activation_bits: activation_bits.into(),
                     copies: copies.of(op, vectors),
+                    pace_ns: copies.pace_ns(),
                     is_diagonal: false,
                 };
                 return self.matrix(&matrix, ledger, work);
@@ -194,6 +197,7 @@ impl<'a> Chip<'a> {
                     weight_bits: activation_bits.into(),
                     activation_bits: activation_bits.into(),
                     copies: 1,
+                    pace_ns: 0.0,
                     is_diagonal: false,
                 };
                 return self.written_matrix(&matrix, ledger, work);
@@ -249,10 +253,12 @@ impl<'a> Chip<'a> {
         );
     }
 
-    /// Places operators in their order.
-    pub(crate) fn place(&self, works: &[OpWork]) -> Placement {
+    /// Places operators in their order, and what the chip has for further copies behind them.
+    pub(crate) fn place(&self, works: &[OpWork], copies: &Copies) -> Placement {
         let sides = self.layout.map_or((0, 0), |layout| layout.sides());
-        Placement::new(self.design, works, sides, self.twins())
+        let mut placement = Placement::new(self.design, works, sides, self.twins());
+        placement.add_spare(self.design, copies.spare_crossbars());
+        placement
     }
 
     /// Charges what crosses the routers: `bits` over so many `hops` in the mean. The time of the longest way is

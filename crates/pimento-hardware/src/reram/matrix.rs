@@ -1,6 +1,7 @@
 //! Products with matrices that lie on crossbars.
 
 use crate::{
+    arithmetic::larger,
     component::Component,
     ledger::{Ledger, times, unit},
     reram::{
@@ -19,6 +20,8 @@ pub(super) struct Matrix {
     pub(super) weight_bits: u32,
     pub(super) activation_bits: u32,
     pub(super) copies: u32,
+    /// For how long at least its copies work, if one alone works as long.
+    pub(super) pace_ns: f64,
     /// Only the diagonal holds weights, so that a column gives the product of one input and one weight.
     pub(super) is_diagonal: bool,
 }
@@ -67,11 +70,16 @@ impl Chip<'_> {
         };
         let mapping = layout.map_matrix(matrix);
         let twins = layout.twins();
-        work.crossbars = matrix.copies * matrix.count * mapping.crossbars() * twins;
+        work.copy_crossbars = matrix.count * mapping.crossbars() * twins;
+        work.crossbars = matrix.copies * work.copy_crossbars;
         if work.crossbars == twins {
             work.shelf = Some((mapping.fullest_rows, mapping.fullest_cols));
         }
-        let turns = f64::from(matrix.vectors.div_ceil(matrix.copies));
+        let mut turns = f64::from(matrix.vectors.div_ceil(matrix.copies));
+        if matrix.pace_ns > 0.0 {
+            let pace = matrix.pace_ns / self.converters.vector_ns(&mapping);
+            turns = larger(turns, f64::from(matrix.vectors).min(pace));
+        }
         work.stages = self.stages(matrix, &mapping, turns, ledger);
         work.interval_ns = work.stages.working_ns;
         self.charge_reads(matrix, &mapping, ledger);
@@ -137,6 +145,7 @@ impl Chip<'_> {
             weight_bits: bits,
             activation_bits: bits,
             copies: 1,
+            pace_ns: 0.0,
             is_diagonal: true,
         })
     }
@@ -160,6 +169,7 @@ impl Chip<'_> {
             weight_bits,
             activation_bits,
             copies: 1,
+            pace_ns: 0.0,
             is_diagonal: false,
         };
         let mapping = layout.map_matrix(&matrix);

@@ -6,7 +6,7 @@
 
 use crate::{
     arithmetic::Divisor,
-    design::{ChipDesign, Packing},
+    design::ChipDesign,
     reram::{placement::Placement, preset::ReramPreset},
     schedule::Place,
 };
@@ -36,10 +36,7 @@ impl Mesh {
     ) -> Self {
         let per_pe = u32::from(design.crossbars_per_pe);
         let per_tile = per_pe * u32::from(design.pes_per_tile);
-        let start = match design.packing {
-            Packing::Off => per_pe,
-            Packing::Shelves => 1,
-        };
+        let start = design.crossbars_per_start();
         let (by_tile, by_start) = (Divisor::new(per_tile), Divisor::new(start));
         let tables = placement.sites[..gathers].iter();
         let tables: u32 = tables
@@ -106,6 +103,8 @@ impl Square {
 
 #[cfg(test)]
 mod tests {
+    use crate::design::Packing;
+
     use super::*;
 
     /// All pairs of tiles of a square, counted.

@@ -25,9 +25,9 @@ pub(crate) struct Site {
 pub(crate) struct Placement {
     /// By operator; those without crossbars have an empty site.
     pub(crate) sites: Vec<Site>,
-    /// Processing elements that hold something.
+    /// Processing elements of these crossbars.
     pub(crate) pes: u32,
-    /// Crossbars of those.
+    /// All crossbars, spare ones included.
     pub(crate) crossbars: u32,
     /// Shared crossbars.
     pub(crate) shared: u32,
@@ -60,6 +60,12 @@ impl Placement {
             Packing::Off => Self::apart(design, works),
             Packing::Shelves => Self::packed(design, works, sides, twins),
         }
+    }
+
+    /// Crossbars behind those of the operators that hold nothing.
+    pub(crate) fn add_spare(&mut self, design: &ChipDesign, crossbars: u32) {
+        self.crossbars = self.crossbars.saturating_add(crossbars);
+        self.pes = self.crossbars.div_ceil(u32::from(design.crossbars_per_pe));
     }
 
     fn apart(design: &ChipDesign, works: &[OpWork]) -> Self {
