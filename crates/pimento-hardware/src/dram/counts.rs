@@ -133,10 +133,10 @@ impl TableReads<'_> {
         }
     }
 
-    /// Those to hot rows, merged or not.
+    /// Those to hot rows, merged or not: how many, and which.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called for every table of a search")]
-    pub(crate) fn hot(&self, parted: &Parted, sample: &Sample, merging: bool) -> Self {
+    pub(crate) fn hot(&self, parted: &Parted, sample: &Sample, merging: bool) -> (f64, Accesses) {
         let inverse = 1.0 / larger(parted.hot.value, LEAST);
         let (all, part_of_one) = self.among(inverse, sample);
         let (rows, _) = parted.different(all);
@@ -147,25 +147,21 @@ impl TableReads<'_> {
             (Place::FIRST, 1.0)
         };
         let concentration = self.locality.concentration(place);
-        Self {
-            lookups: self.lookups * parted.hot.value,
-            accesses: Accesses::Known(distinct, parted.hot(concentration, factor * inverse)),
-            ..*self
-        }
+        let concentration = parted.hot(concentration, factor * inverse);
+        let lookups = self.lookups * parted.hot.value;
+        (lookups, Accesses::Known(distinct, concentration))
     }
 
-    /// Those to cold rows.
+    /// Those to cold rows: how many, and which.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "called for every table of a search")]
-    pub(crate) fn cold(&self, parted: &Parted, sample: &Sample) -> Self {
+    pub(crate) fn cold(&self, parted: &Parted, sample: &Sample) -> (f64, Accesses) {
         let inverse = 1.0 / larger(1.0 - parted.hot.value, LEAST);
         let (all, part_of_one) = self.among(inverse, sample);
         let (_, rows) = parted.different(all);
-        Self {
-            lookups: self.lookups * (1.0 - parted.hot.value),
-            accesses: Accesses::Known(rows * part_of_one, parted.cold(inverse)),
-            ..*self
-        }
+        let lookups = self.lookups * (1.0 - parted.hot.value);
+        let accesses = Accesses::Known(rows * part_of_one, parted.cold(inverse));
+        (lookups, accesses)
     }
 
     /// The look-ups among which those of a part wait together, of whose share this is the inverse; and one over
@@ -297,7 +293,7 @@ mod tests {
                         bins.map(|bin| bin.rows * (1.0 - (1.0 - bin.share).powf(draws / share)));
                     seen.sum::<f64>() / draws
                 };
-                let different = |reads: TableReads<'_>| match reads.accesses {
+                let different = |(_, accesses): (f64, Accesses)| match accesses {
                     Accesses::Known(different, _) => different,
                     Accesses::All | Accesses::Missed(_) => f64::NAN,
                 };

@@ -65,14 +65,12 @@ impl<'a> Heat<'a> {
         let lookups: f64 = reads.clone().map(|table| table.lookups).sum();
         let bytes = reads.clone().map(|table| table.row_bytes);
         let bytes = bytes.fold(f64::INFINITY, f64::min);
-        let log_all = lookups.ln();
         let of_table = |table: &TableReads<'_>| {
             let width = bytes / table.row_bytes;
-            let log_width = if width == 1.0 { 0.0 } else { width.ln() };
-            let log_lookups = ln(table.lookups.max(f64::MIN_POSITIVE));
+            let factor = table.lookups * width / lookups;
             TableHeat {
-                factor: table.lookups * width / lookups,
-                log_factor: log_lookups + log_width - log_all,
+                factor,
+                log_factor: ln(factor.max(f64::MIN_POSITIVE)),
                 samples: windows.map(|window| Sample::new(table.lookups, window.together(table))),
             }
         };
@@ -153,16 +151,16 @@ impl<'a> Heat<'a> {
             accesses: Accesses::Known(1.0, Concentration::default()),
             ..self.asked.reads[0]
         };
-        let busy_ns = |tier, part: &TierLoad<'a>| {
-            let load = TierLoad {
-                reads: vec![half],
-                sums: vec![Sums::alike(&part.sums)],
-                ..*part
-            };
-            self.time_ns(&TierTime::new(tier, &load))
-        };
         let [hot, cold] = &self.parts;
-        (busy_ns(tiers[1], cold) / busy_ns(tiers[0], hot)).ln() / Halves::USUAL_SLOPE
+        let mut load = TierLoad {
+            reads: vec![half],
+            sums: vec![Sums::alike(&hot.sums)],
+            ..*hot
+        };
+        let hot_ns = self.time_ns(&TierTime::new(tiers[0], &load));
+        load.fetched_bytes = cold.fetched_bytes;
+        let cold_ns = self.time_ns(&TierTime::new(tiers[1], &load));
+        (cold_ns / hot_ns).ln() / Halves::USUAL_SLOPE
     }
 
     /// Time of a memory until the next batch, sums merged.
@@ -191,8 +189,8 @@ impl<'a> Heat<'a> {
                 hot.lookups = table.lookups * parted.hot.value;
                 cold.lookups = table.lookups - hot.lookups;
             } else {
-                *hot = table.hot(&parted, &heat.samples[0], self.merging);
-                *cold = table.cold(&parted, &heat.samples[1]);
+                (hot.lookups, hot.accesses) = table.hot(&parted, &heat.samples[0], self.merging);
+                (cold.lookups, cold.accesses) = table.cold(&parted, &heat.samples[1]);
             }
         }
         let (rows, partners) = cold.reads.split_at_mut(self.asked.reads.len());

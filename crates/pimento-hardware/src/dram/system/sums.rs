@@ -61,8 +61,9 @@ impl WayOfSums {
     pub(super) fn new(tier: &Tier, table: &Units, sums: &[Sums]) -> Self {
         let channels = f64::from(tier.channels);
         let units = Places::new(channels * tier.units_per_channel());
+        let modules = channels * f64::from(tier.modules);
         let modules =
-            (table.merges_below_channel).then(|| Places::new(channels * f64::from(tier.modules)));
+            (table.merges_below_channel && modules != units.count).then(|| Places::new(modules));
         let mut way = Self::default();
         for sums in sums {
             let (partial, parts, crossing) = match tier.layout {

@@ -407,7 +407,12 @@ fn misses<'a>(tier: &Tier, reads: &[TableReads<'a>]) -> Option<Vec<TableReads<'a
     for (table, log_time) in reads.iter().zip(log_time) {
         let parted = table.locality.parted(log_time.exp(), log_time);
         let sample = Sample::new(table.lookups, window.together(table));
-        left.push(table.cold(&parted, &sample));
+        let (lookups, accesses) = table.cold(&parted, &sample);
+        left.push(TableReads {
+            lookups,
+            accesses,
+            ..*table
+        });
         left.push(TableReads {
             lookups: table.lookups * parted.hot.value,
             // Copies are read in turn, each its share.
