@@ -179,7 +179,7 @@ impl<'a> Chip<'a> {
                     weight_bits: weight_bits.into(),
                     activation_bits: activation_bits.into(),
                     copies: copies.of(op, vectors),
-                    pace_ns: copies.pace_ns(),
+                    turns: copies.turns(op, vectors),
                     is_diagonal: false,
                 };
                 return self.matrix(&matrix, ledger, work);
@@ -197,7 +197,7 @@ impl<'a> Chip<'a> {
                     weight_bits: activation_bits.into(),
                     activation_bits: activation_bits.into(),
                     copies: 1,
-                    pace_ns: 0.0,
+                    turns: f64::from(operand.vectors),
                     is_diagonal: false,
                 };
                 return self.written_matrix(&matrix, ledger, work);

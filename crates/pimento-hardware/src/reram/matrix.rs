@@ -1,7 +1,6 @@
 //! Products with matrices that lie on crossbars.
 
 use crate::{
-    arithmetic::larger,
     component::Component,
     ledger::{Ledger, times, unit},
     reram::{
@@ -20,8 +19,8 @@ pub(super) struct Matrix {
     pub(super) weight_bits: u32,
     pub(super) activation_bits: u32,
     pub(super) copies: u32,
-    /// For how long at least its copies work, if one alone works as long.
-    pub(super) pace_ns: f64,
+    /// Vectors that a copy has time for while the matrix works.
+    pub(super) turns: f64,
     /// Only the diagonal holds weights, so that a column gives the product of one input and one weight.
     pub(super) is_diagonal: bool,
 }
@@ -75,15 +74,10 @@ impl Chip<'_> {
         if work.crossbars == twins {
             work.shelf = Some((mapping.fullest_rows, mapping.fullest_cols));
         }
-        let mut turns = f64::from(matrix.vectors.div_ceil(matrix.copies));
-        if matrix.pace_ns > 0.0 {
-            let pace = matrix.pace_ns / self.converters.vector_ns(&mapping);
-            turns = larger(turns, f64::from(matrix.vectors).min(pace));
-        }
-        work.stages = self.stages(matrix, &mapping, turns, ledger);
+        work.stages = self.stages(matrix, &mapping, ledger);
         work.interval_ns = work.stages.working_ns;
         self.charge_reads(matrix, &mapping, ledger);
-        let vector_ns = work.interval_ns / turns;
+        let vector_ns = work.interval_ns / matrix.turns;
         self.charge_registers(matrix, (&mapping, vector_ns), ledger);
         let vectors = matrix.all_vectors();
         let values = vectors * (f64::from(matrix.rows) + f64::from(matrix.cols));
@@ -145,7 +139,7 @@ impl Chip<'_> {
             weight_bits: bits,
             activation_bits: bits,
             copies: 1,
-            pace_ns: 0.0,
+            turns: 1.0,
             is_diagonal: true,
         })
     }
@@ -169,7 +163,7 @@ impl Chip<'_> {
             weight_bits,
             activation_bits,
             copies: 1,
-            pace_ns: 0.0,
+            turns: 1.0,
             is_diagonal: false,
         };
         let mapping = layout.map_matrix(&matrix);
@@ -178,15 +172,14 @@ impl Chip<'_> {
         Some((2.0 * macs, self.converters.vector_ns(&mapping)))
     }
 
-    /// The stages of `turns` input vectors, one after another.
+    /// The stages of a copy's input vectors, one after another.
     fn stages(
         &self,
         matrix: &Matrix,
         mapping: &CrossbarMapping,
-        turns: f64,
         ledger: &mut impl Ledger,
     ) -> Stages {
-        let turns = times("vectors", turns);
+        let turns = times("vectors", matrix.turns);
         let (working_ns, fill_ns) = self.converters.vectors_ns(mapping, turns, ledger);
         let levels = f64::from(32 - (mapping.row_blocks - 1).leading_zeros());
         let table = &self.preset.edram;

@@ -11,41 +11,37 @@ pub(crate) enum Copies {
     /// As many for each, but no more than it has vectors.
     Uniform(u32),
     /// Those of a budget.
-    Paced(PacedCopies),
-}
-
-/// Copies of matrices that keep pace with each other.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PacedCopies {
-    /// By operator.
-    copies: Vec<u32>,
-    /// How long the slowest matrix that might have more copies works for an inference; 0 where none might.
-    pace_ns: f64,
-    /// Crossbars of the budget that are left.
-    spare_crossbars: u32,
+    Paced {
+        /// By operator, and the vectors that a copy has time for.
+        each: Vec<(u32, f64)>,
+        /// Crossbars of the budget that are left.
+        spare_crossbars: u32,
+    },
 }
 
 impl Copies {
     /// Copies of an operator's matrix, which so many vectors are multiplied with.
     pub(super) fn of(&self, op: usize, vectors: u32) -> u32 {
         match self {
-            Self::Paced(paced) => paced.copies[op],
+            Self::Paced { each, .. } => each[op].0,
             Self::Uniform(most) => vectors.max(1).min(*most),
         }
     }
 
-    /// For how long at least the copies of a matrix work for an inference, if a single one worked as long.
-    pub(super) fn pace_ns(&self) -> f64 {
+    /// Vectors that one of them has time for while the matrix works.
+    pub(super) fn turns(&self, op: usize, vectors: u32) -> f64 {
         match self {
-            Self::Paced(paced) => paced.pace_ns,
-            Self::Uniform(_) => 0.0,
+            Self::Paced { each, .. } => each[op].1,
+            Self::Uniform(_) => f64::from(vectors.div_ceil(self.of(op, vectors))),
         }
     }
 
     /// Crossbars that the chip has for copies and that hold none.
     pub(super) fn spare_crossbars(&self) -> u32 {
         match self {
-            Self::Paced(paced) => paced.spare_crossbars,
+            Self::Paced {
+                spare_crossbars, ..
+            } => *spare_crossbars,
             Self::Uniform(_) => 0,
         }
     }
@@ -106,7 +102,10 @@ impl Chip<'_> {
         let mut spare = u64::from(self.design.copy_tiles)
             * u64::from(self.design.pes_per_tile)
             * u64::from(self.design.crossbars_per_pe);
-        let mut copies = vec![1; workload.ops().len()];
+        let mut each = vec![(1, 1.0_f64); workload.ops().len()];
+        for candidate in &candidates {
+            each[candidate.op].1 = candidate.vectors.into();
+        }
         let pace_ns = loop {
             let times = candidates.iter().map(Candidate::working_ns);
             let longest_ns = times.fold(0.0, f64::max);
@@ -124,14 +123,18 @@ impl Chip<'_> {
             spare = left;
             for candidate in candidates.iter_mut().filter(|one| is_slowest(one)) {
                 candidate.copies = candidate.wanted();
-                copies[candidate.op] = candidate.copies;
+                each[candidate.op] = (candidate.copies, candidate.turns().into());
             }
         };
-        Copies::Paced(PacedCopies {
-            copies,
-            pace_ns,
+        for candidate in &candidates {
+            let (_, turns) = &mut each[candidate.op];
+            let paced = f64::from(candidate.vectors).min(pace_ns / candidate.vector_ns);
+            *turns = turns.max(paced);
+        }
+        Copies::Paced {
+            each,
             spare_crossbars: spare.try_into().unwrap_or(u32::MAX),
-        })
+        }
     }
 
     fn candidates(&self, workload: &Workload) -> Vec<Candidate> {
