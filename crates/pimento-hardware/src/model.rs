@@ -100,15 +100,16 @@ impl PimCostModel {
         if is_of_chip && !of_chip.is_empty() {
             return of_chip;
         }
+        if let Some(system) = system {
+            return system.sources(key);
+        }
         let standard = self.standard(hardware.memory.standard);
-        let source = match system {
-            Some(system) => system.sources_of(table),
-            None => { standard.and_then(|standard| standard.source(table)) }
-                .or_else(|| self.cache.source(table))
-                .unwrap_or_default()
-                .to_owned(),
-        };
-        vec![(table.to_owned(), source)]
+        let of_standard = standard.map_or_else(Vec::new, |standard| standard.sources(key));
+        if !of_standard.is_empty() {
+            return of_standard;
+        }
+        let of_cache = self.cache.source(table).unwrap_or_default();
+        vec![(table.to_owned(), of_cache.to_owned())]
     }
 
     /// The table of a memory standard; the chip's crossbars have none.

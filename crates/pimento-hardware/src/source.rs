@@ -7,10 +7,12 @@ use serde::{
     de::{self, MapAccess},
 };
 
-use crate::preset::PresetError;
+use crate::{ledger::table_of, preset::PresetError};
 
+/// The key of a table's sources.
+pub(crate) const SOURCE: &str = "source";
 /// The key of the source of all numbers that have none of their own.
-const OTHERS: &str = "others";
+pub(crate) const OTHERS: &str = "others";
 
 /// The source of each number of a table: one text for all, or some by key and one for the `others`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,69 @@ pub(crate) trait Sourced {
 
     /// Where its numbers come from.
     fn source(&self) -> &Source;
+}
+
+/// Tables of numbers, each with its source, as TOML has them.
+macro_rules! sourced_tables {
+    ($($(#[$doc:meta])* $name:ident {
+        $($(#[$attribute:meta])* $field:ident: $type:ty),* $(,)?
+    })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+            #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+            pub(crate) struct $name {
+                $($(#[$attribute])* pub(crate) $field: $type,)*
+                /// Where the numbers come from.
+                pub(crate) source: $crate::source::Source,
+            }
+
+            impl $crate::source::Sourced for $name {
+                const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+
+                fn source(&self) -> &$crate::source::Source {
+                    &self.source
+                }
+            }
+        )*
+    };
+}
+
+pub(crate) use sourced_tables;
+
+/// A table of a preset: its name, the sources of its numbers, and its keys as Rust writes them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SourcedTable<'a> {
+    name: &'static str,
+    source: &'a Source,
+    fields: &'static [&'static str],
+}
+
+impl<'a> SourcedTable<'a> {
+    pub(crate) fn new<T: Sourced>(name: &'static str, table: &'a T) -> Self {
+        Self {
+            name,
+            source: table.source(),
+            fields: T::FIELDS,
+        }
+    }
+
+    /// An error that names the first table of which a number has no source, or that has one of a number that it has
+    /// not.
+    pub(crate) fn check(tables: &[Self]) -> Result<(), PresetError> {
+        let mut checks = tables
+            .iter()
+            .map(|table| table.source.check(table.name, table.fields));
+        checks.find(Result::is_err).unwrap_or(Ok(()))
+    }
+
+    /// Where the numbers of a formula such as `router.energy-pj / router.tiles` come from, by key or, for all others of
+    /// a table, by table; none if its table is not among these.
+    pub(crate) fn sources(tables: &[Self], formula: &str) -> Vec<(String, String)> {
+        let name = table_of(formula);
+        let of = tables.iter().find(|table| table.name == name);
+        of.map_or_else(Vec::new, |table| table.source.of(name, formula))
+    }
 }
 
 impl Source {

@@ -72,14 +72,16 @@ impl Explained {
             latency_ns: system.summary(gathers).latency_ns,
             cause: &|tier| system.tier_name(tier).to_owned(),
             work: &|_| None,
-            table: &|charge| table_of_system(system, charge),
+            table: &|charge| in_system(system, charge, charge.unit.table()),
             sources: &|charge| {
-                let table = charge.unit.table();
-                let source = match charge.op {
-                    Some(_) => system.source_of(table, charge.op).to_owned(),
-                    None => system.sources_of(table),
+                let key = charge.unit.key;
+                let sources = match charge.op {
+                    Some(_) => system.sources_of(key, charge.op),
+                    None => system.sources(key),
                 };
-                vec![(table_of_system(system, charge), source)]
+                let named = sources.into_iter();
+                let named = named.map(|(key, text)| (in_system(system, charge, &key), text));
+                named.collect()
             },
             sizes: None,
             scaling: None,
@@ -100,12 +102,11 @@ impl Explained {
     }
 }
 
-/// The table of a charge's number, with the memory that it is of.
-fn table_of_system(system: &MemorySystem, charge: &Charge) -> String {
-    let table = charge.unit.table();
+/// A key or table of a charge's number, with the memory that it is of.
+fn in_system(system: &MemorySystem, charge: &Charge, key: &str) -> String {
     match charge.op {
-        Some(tier) => format!("{}.{table}", system.tier_name(tier)),
-        None => table.to_owned(),
+        Some(tier) => format!("{}.{key}", system.tier_name(tier)),
+        None => key.to_owned(),
     }
 }
 

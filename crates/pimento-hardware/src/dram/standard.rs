@@ -12,6 +12,7 @@ use crate::{
     design::{MemoryStandard, PimLevel},
     dram::standard::energy::Energy,
     preset::{Catalogue, PresetError},
+    source::{OTHERS, SOURCE, SourcedTable, sourced_tables},
 };
 
 /// The built-in standards.
@@ -45,7 +46,7 @@ const PRESETS: Catalogue<9> = Catalogue([
     ("upmem", include_str!("../../presets/dram/upmem.toml")),
 ]);
 
-/// Organisation, timing and energy of a memory standard, read from TOML, every table with its source.
+/// Organisation, timing and energy of a memory standard, read from TOML, every number with its source.
 ///
 /// Where sources differ, the file has variants: tables `[variants.NAME.TABLE]` whose numbers replace
 /// those of the table.
@@ -61,91 +62,78 @@ pub struct DramStandard {
     pub(crate) units: Units,
 }
 
-/// What a channel is made of.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Organisation {
-    pub(crate) channel_bytes: u64,
-    /// Ranks of a channel, or its pseudo channels.
-    pub(crate) ranks: u32,
-    /// Independent data buses: one, or one per pseudo channel.
-    pub(crate) data_buses: u32,
-    /// Bank groups of a rank.
-    pub(crate) bank_groups: u32,
-    pub(crate) banks_per_group: u32,
-    /// Bytes of a row of a bank, over all devices of a rank.
-    pub(crate) page_bytes: u32,
-    pub(crate) burst_bytes: u32,
-    source: String,
-}
+sourced_tables! {
+    /// What a channel is made of.
+    Organisation {
+        channel_bytes: u64,
+        /// Ranks of a channel, or its pseudo channels.
+        ranks: u32,
+        /// Independent data buses: one, or one per pseudo channel.
+        data_buses: u32,
+        /// Bank groups of a rank.
+        bank_groups: u32,
+        banks_per_group: u32,
+        /// Bytes of a row of a bank, over all devices of a rank.
+        page_bytes: u32,
+        burst_bytes: u32,
+    }
 
-/// Times in clock cycles. Names follow JEDEC's: `rcd` is tRCD. Suffix `s` is between bank groups,
-/// `l` within one.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Timing {
-    pub(crate) clock_ns: f64,
-    pub(crate) cl: f64,
-    pub(crate) rcd: f64,
-    pub(crate) rp: f64,
-    pub(crate) ras: f64,
-    pub(crate) rc: f64,
-    pub(crate) ccd_s: f64,
-    pub(crate) ccd_l: f64,
-    pub(crate) rrd_s: f64,
-    pub(crate) rrd_l: f64,
-    pub(crate) faw: f64,
-    /// Cycles of a burst on the data bus.
-    pub(crate) burst: f64,
-    pub(crate) rtp: f64,
-    /// Between precharges of a rank, where the standard has such a time.
-    #[serde(default)]
-    pub(crate) ppd: f64,
-    /// Idle cycles of the data bus between ranks.
-    pub(crate) rank_switch: f64,
-    pub(crate) rfc: f64,
-    pub(crate) refi: f64,
-    source: String,
-}
+    /// Times in clock cycles. Names follow JEDEC's: `rcd` is tRCD. Suffix `s` is between bank groups,
+    /// `l` within one.
+    Timing {
+        clock_ns: f64,
+        cl: f64,
+        rcd: f64,
+        rp: f64,
+        ras: f64,
+        rc: f64,
+        ccd_s: f64,
+        ccd_l: f64,
+        rrd_s: f64,
+        rrd_l: f64,
+        faw: f64,
+        /// Cycles of a burst on the data bus.
+        burst: f64,
+        rtp: f64,
+        /// Between precharges of a rank, where the standard has such a time.
+        #[serde(default)]
+        ppd: f64,
+        /// Idle cycles of the data bus between ranks.
+        rank_switch: f64,
+        rfc: f64,
+        refi: f64,
+    }
 
-/// Cycles of the command bus.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Commands {
-    pub(crate) activate: f64,
-    pub(crate) precharge: f64,
-    pub(crate) read: f64,
-    /// Whether reads have a bus beside that of activations and precharges.
-    pub(crate) separate_column_bus: bool,
-    /// Where the two halves of an activation may lie apart: cycles within which the second follows.
-    #[serde(default)]
-    pub(crate) second_half_within: f64,
-    /// Where a read needs a synchronising command only if the data clock has stopped: cycles after the
-    /// last read in which it does not.
-    #[serde(default)]
-    pub(crate) clock_stops_after: f64,
-    source: String,
-}
+    /// Cycles of the command bus.
+    Commands {
+        activate: f64,
+        precharge: f64,
+        read: f64,
+        /// Whether reads have a bus beside that of activations and precharges.
+        separate_column_bus: bool,
+        /// Where the two halves of an activation may lie apart: cycles within which the second follows.
+        #[serde(default)]
+        second_half_within: f64,
+        /// Where a read needs a synchronising command only if the data clock has stopped: cycles after the
+        /// last read in which it does not.
+        #[serde(default)]
+        clock_stops_after: f64,
+    }
 
-/// Where the energy of a read goes.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct DataPath {
-    /// Share of a read's energy up to the bank group's edge.
-    pub(crate) near_bank_share: f64,
-    /// Energy from the die to the host.
-    pub(crate) io_pj_per_bit: f64,
-    source: String,
-}
+    /// Where the energy of a read goes.
+    DataPath {
+        /// Share of a read's energy up to the bank group's edge.
+        near_bank_share: f64,
+        /// Energy from the die to the host.
+        io_pj_per_bit: f64,
+    }
 
-/// A processing unit.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct Units {
-    pub(crate) area_um2: f64,
-    /// Energy of what it adds up.
-    pub(crate) pj_per_bit: f64,
-    source: String,
+    /// A processing unit.
+    Units {
+        area_um2: f64,
+        /// Energy of what it adds up.
+        pj_per_bit: f64,
+    }
 }
 
 impl DramStandard {
@@ -216,17 +204,22 @@ impl DramStandard {
         &self.name
     }
 
-    /// Where the numbers of a table come from.
-    pub fn source(&self, table: &str) -> Option<&str> {
-        match table {
-            "organisation" => Some(&self.organisation.source),
-            "timing" => Some(&self.timing.source),
-            "commands" => Some(&self.commands.source),
-            "energy" => Some(self.energy.source()),
-            "data-path" => Some(&self.data_path.source),
-            "units" => Some(&self.units.source),
-            _ => None,
-        }
+    /// Where the numbers of a formula such as `timing.clock-ns` come from, by key or, for all others of a table, by
+    /// table; none if its table is not the standard's.
+    pub fn sources(&self, formula: &str) -> Vec<(String, String)> {
+        SourcedTable::sources(&self.tables(), formula)
+    }
+
+    /// All tables.
+    fn tables(&self) -> [SourcedTable<'_>; 6] {
+        [
+            SourcedTable::new("organisation", &self.organisation),
+            SourcedTable::new("timing", &self.timing),
+            SourcedTable::new("commands", &self.commands),
+            self.energy.table(),
+            SourcedTable::new("data-path", &self.data_path),
+            SourcedTable::new("units", &self.units),
+        ]
     }
 
     /// The same with other ranks per channel, each as large as before; not for pseudo channels, of which
@@ -318,13 +311,35 @@ fn replace(table: &mut toml::Table, variant: &toml::Table) {
     for (key, value) in variant {
         match (table.get_mut(key), value) {
             (Some(toml::Value::Table(old)), toml::Value::Table(new)) if key != "energy" => {
-                old.extend(new.clone());
+                replace_numbers(old, new);
             }
             _ => {
                 table.insert(key.clone(), value.clone());
             }
         }
     }
+}
+
+/// Replaces some numbers of a table, or all, and their sources.
+fn replace_numbers(old: &mut toml::Table, new: &toml::Table) {
+    if old.keys().all(|key| new.contains_key(key)) {
+        old.clone_from(new);
+        return;
+    }
+    let by_key = |source: Option<toml::Value>| match source {
+        Some(toml::Value::Table(by_key)) => by_key,
+        Some(all) => toml::Table::from_iter([(OTHERS.to_owned(), all)]),
+        None => toml::Table::new(),
+    };
+    let mut sources = by_key(old.remove(SOURCE));
+    let replaced = by_key(new.get(SOURCE).cloned());
+    for (key, value) in new.iter().filter(|(key, _)| *key != SOURCE) {
+        old.insert(key.clone(), value.clone());
+        if let Some(source) = replaced.get(key).or_else(|| replaced.get(OTHERS)) {
+            sources.insert(key.clone(), source.clone());
+        }
+    }
+    old.insert(SOURCE.to_owned(), sources.into());
 }
 
 #[cfg(test)]
@@ -354,5 +369,33 @@ mod tests {
         let (all, one) = (all.expect("built in"), one.expect("built in"));
         assert_eq!(all.timing.rc, one.timing.rc);
         assert_eq!(all.energies(), one.energies());
+    }
+
+    /// A variant's numbers have its source, the others that of the standard; numbers of a whole table that of the
+    /// table.
+    #[test]
+    fn each_number_has_its_source() {
+        let source = |name, key| match &DramStandard::named(name).expect("built in").sources(key)[..]
+        {
+            [(of, source)] => (of.clone(), source.clone()),
+            others => panic!("{others:?}"),
+        };
+        let (of, samsung) = source("hbm2/faw-16", "timing.faw");
+        assert_eq!(of, "timing.faw");
+        assert!(samsung.contains("PIMSimulator"), "{samsung}");
+        assert_eq!(
+            source("hbm2/faw-16", "timing.rc"),
+            source("hbm2", "timing.rc")
+        );
+        let (of, ramulator) = source("hbm2/ramulator", "timing.faw");
+        assert_eq!(of, "timing");
+        assert!(ramulator.contains("ramulator2"), "{ramulator}");
+        let (of, ranks) = source("ddr4-3200", "organisation.ranks");
+        assert_eq!(
+            (&of[..], &ranks[..]),
+            ("organisation.ranks", "a usual module")
+        );
+        let standard = DramStandard::named("hbm2").expect("built in");
+        assert_eq!(standard.sources("router.hop-ns"), []);
     }
 }

@@ -22,6 +22,7 @@ pub use traced::{AccessTrace, TraceCheck};
 use crate::{
     design::PimLevel,
     dram::{cache::CachePolicy, counts::Controller, standard::DramStandard, workload::Gathers},
+    ledger::table_of,
     preset::{Catalogue, PresetError},
 };
 
@@ -286,28 +287,49 @@ impl MemorySystem {
         self.tiers.get(tier).map_or("", |tier| &tier.name)
     }
 
-    /// Where the numbers of a table come from, of a memory or of the system.
-    pub fn source_of(&self, table: &str, tier: Option<usize>) -> &str {
+    /// Where the numbers of a formula come from, of a memory, by its number, or of the system: by key or, for all
+    /// others of a table, by table.
+    pub fn sources_of(&self, formula: &str, tier: Option<usize>) -> Vec<(String, String)> {
+        let table = table_of(formula);
         let source = match (table, tier.and_then(|tier| self.tiers.get(tier))) {
-            ("units", Some(tier)) => tier.units.as_ref().map(|units| &units.source[..]),
-            (table, Some(tier)) => tier.standard.source(table),
-            ("banks", None) => self.banks.as_ref().map(|banks| &banks.source[..]),
-            ("cache", None) => self.cache.as_ref().map(|cache| &cache.source[..]),
-            ("link", None) => self.link.as_ref().map(|link| &link.source[..]),
+            ("units", Some(tier)) => tier.units.as_ref().map(|units| &units.source),
+            (_, Some(tier)) => {
+                let sources = tier.standard.sources(formula);
+                if !sources.is_empty() {
+                    return sources;
+                }
+                None
+            }
+            ("banks", None) => self.banks.as_ref().map(|banks| &banks.source),
+            ("cache", None) => self.cache.as_ref().map(|cache| &cache.source),
+            ("link", None) => self.link.as_ref().map(|link| &link.source),
             _ => None,
         };
-        source.unwrap_or(&self.source)
+        vec![(table.to_owned(), source.unwrap_or(&self.source).clone())]
     }
 
-    /// Where the numbers of a table come from, of all memories that have it, or of the system.
-    pub fn sources_of(&self, table: &str) -> String {
+    /// Where the numbers of a formula come from, of all memories that have them, in one text, or of the system.
+    pub fn sources(&self, formula: &str) -> Vec<(String, String)> {
         let places = (0..self.tiers.len()).map(Some).chain([None]);
-        let mut found: Vec<&str> = places.map(|tier| self.source_of(table, tier)).collect();
-        found.dedup();
-        if found.len() > 1 {
-            found.retain(|&source| source != self.source);
+        let all: Vec<_> = places
+            .flat_map(|tier| self.sources_of(formula, tier))
+            .collect();
+        let has_own = all.iter().any(|(_, source)| *source != self.source);
+        let mut by_key: Vec<(String, Vec<String>)> = Vec::new();
+        for (key, source) in all {
+            if has_own && source == self.source {
+                continue;
+            }
+            match by_key.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, known)) if known.contains(&source) => {}
+                Some((_, known)) => known.push(source),
+                None => by_key.push((key, vec![source])),
+            }
         }
-        found.join("; ")
+        let joined = by_key.into_iter();
+        joined
+            .map(|(key, sources)| (key, sources.join("; ")))
+            .collect()
     }
 
     /// Whether all that is gathered goes through units which tell how fast they add and multiply.

@@ -2,37 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::{
-    design::Readout,
-    source::{Source, Sourced},
-};
+use crate::{design::Readout, source::sourced_tables};
 
-macro_rules! tables {
-    ($($(#[$doc:meta])* $name:ident {
-        $($(#[$attribute:meta])* $field:ident: $type:ty),* $(,)?
-    })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, PartialEq, Deserialize)]
-            #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-            pub(crate) struct $name {
-                $($(#[$attribute])* pub(crate) $field: $type,)*
-                /// Where the numbers come from.
-                pub(crate) source: Source,
-            }
-
-            impl Sourced for $name {
-                const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
-
-                fn source(&self) -> &Source {
-                    &self.source
-                }
-            }
-        )*
-    };
-}
-
-tables! {
+sourced_tables! {
     /// What a cell holds.
     CellTable { bits: u8 }
     /// A crossbar; where a design chooses other sides, power and area grow with the cells.

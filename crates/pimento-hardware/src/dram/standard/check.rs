@@ -3,23 +3,12 @@
 use crate::{
     dram::standard::DramStandard,
     preset::{PresetError, not_negative, positive},
+    source::SourcedTable,
 };
 
 /// The first rule that a table breaks.
 pub(super) fn check(standard: &DramStandard) -> Result<(), PresetError> {
-    let tables = [
-        "organisation",
-        "timing",
-        "commands",
-        "energy",
-        "data-path",
-        "units",
-    ];
-    for table in tables {
-        if standard.source(table).unwrap_or_default().trim().is_empty() {
-            return Err(PresetError::NoSource { table });
-        }
-    }
+    SourcedTable::check(&standard.tables())?;
     signs(standard)?;
     timing(standard)?;
     organisation(standard)

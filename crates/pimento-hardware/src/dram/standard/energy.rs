@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dram::standard::Timing;
+use crate::{
+    dram::standard::Timing,
+    source::{SourcedTable, sourced_tables},
+};
 
 /// Energy of a rank's commands, and its standby power.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -26,40 +29,37 @@ pub(super) enum Energy {
     /// Supply currents of a device.
     Currents(Currents),
     /// Energies of a rank or pseudo channel.
-    Commands(Commands),
+    Commands(CommandEnergies),
 }
 
-/// Supply voltage in V, currents of one device in mA.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct Currents {
-    vdd: f64,
-    devices_per_rank: f64,
-    idd0: f64,
-    idd2n: f64,
-    idd3n: f64,
-    idd4r: f64,
-    idd5ab: f64,
-    source: String,
-}
+sourced_tables! {
+    /// Supply voltage in V, currents of one device in mA.
+    Currents {
+        vdd: f64,
+        devices_per_rank: f64,
+        idd0: f64,
+        idd2n: f64,
+        idd3n: f64,
+        idd4r: f64,
+        idd5ab: f64,
+    }
 
-/// The energies themselves.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct Commands {
-    activate_pj: f64,
-    read_pj: f64,
-    refresh_pj: f64,
-    active_mw: f64,
-    idle_mw: f64,
-    source: String,
+    /// The energies themselves.
+    CommandEnergies {
+        activate_pj: f64,
+        read_pj: f64,
+        refresh_pj: f64,
+        active_mw: f64,
+        idle_mw: f64,
+    }
 }
 
 impl Energy {
-    pub(super) fn source(&self) -> &str {
+    /// Its numbers' sources.
+    pub(super) fn table(&self) -> SourcedTable<'_> {
         match self {
-            Self::Currents(currents) => &currents.source,
-            Self::Commands(commands) => &commands.source,
+            Self::Currents(currents) => SourcedTable::new("energy", currents),
+            Self::Commands(commands) => SourcedTable::new("energy", commands),
         }
     }
 

@@ -2,14 +2,13 @@
 
 use crate::{
     design::Readout,
-    ledger::table_of,
     preset::{PresetError, not_negative, positive},
     reram::{
         adc::{lossless_adc_bits, readable_rows},
         preset::ReramPreset,
         tables::{AdcRule, RegisterTable, UnitTable},
     },
-    source::{Source, Sourced},
+    source::SourcedTable,
 };
 
 /// Most rows or columns of a crossbar, as search spaces have them, too.
@@ -18,7 +17,7 @@ const SIDES: &str = "1 to 1024";
 
 impl ReramPreset {
     pub(super) fn check(&self) -> Result<(), PresetError> {
-        self.check_sources()?;
+        SourcedTable::check(&self.tables())?;
         positive(self.positive_numbers())?;
         not_negative(self.costs())?;
         self.check_adc()?;
@@ -28,52 +27,43 @@ impl ReramPreset {
     /// Where the numbers of a formula such as `router.energy-pj / router.tiles` come from, by key or, for all others of
     /// a table, by table; none if its table is not the chip's.
     pub fn sources(&self, formula: &str) -> Vec<(String, String)> {
-        let table = table_of(formula);
-        let tables = self.tables();
-        let of = tables.iter().find(|(name, ..)| *name == table);
-        of.map_or_else(Vec::new, |(_, source, _)| source.of(table, formula))
+        SourcedTable::sources(&self.tables(), formula)
     }
 
-    /// All tables: their names, the sources of their numbers, and their keys.
-    fn tables(&self) -> Vec<(&'static str, &Source, &'static [&'static str])> {
-        fn of<'a, T: Sourced>(
-            name: &'static str,
-            table: &'a T,
-        ) -> (&'static str, &'a Source, &'static [&'static str]) {
-            (name, table.source(), T::FIELDS)
-        }
+    /// All tables.
+    fn tables(&self) -> Vec<SourcedTable<'_>> {
         let mut tables = vec![
-            of("cell", &self.cell),
-            of("crossbar", &self.crossbar),
-            of("encoding", &self.encoding),
-            of("dac", &self.dac),
-            of("adc", &self.adc),
-            of("sample-hold", &self.sample_hold),
-            of("shift-add", &self.shift_add),
-            of("processing-element", &self.processing_element),
-            of("input-register", &self.input_register),
-            of("output-register", &self.output_register),
-            of("tile", &self.tile),
-            of("edram", &self.edram),
-            of("bus", &self.bus),
-            of("router", &self.router),
-            of("tile-units", &self.tile_units),
-            of("chip", &self.chip),
-            of("link", &self.link),
-            of("digital", &self.digital),
-            of("leakage", &self.leakage),
+            SourcedTable::new("cell", &self.cell),
+            SourcedTable::new("crossbar", &self.crossbar),
+            SourcedTable::new("encoding", &self.encoding),
+            SourcedTable::new("dac", &self.dac),
+            SourcedTable::new("adc", &self.adc),
+            SourcedTable::new("sample-hold", &self.sample_hold),
+            SourcedTable::new("shift-add", &self.shift_add),
+            SourcedTable::new("processing-element", &self.processing_element),
+            SourcedTable::new("input-register", &self.input_register),
+            SourcedTable::new("output-register", &self.output_register),
+            SourcedTable::new("tile", &self.tile),
+            SourcedTable::new("edram", &self.edram),
+            SourcedTable::new("bus", &self.bus),
+            SourcedTable::new("router", &self.router),
+            SourcedTable::new("tile-units", &self.tile_units),
+            SourcedTable::new("chip", &self.chip),
+            SourcedTable::new("link", &self.link),
+            SourcedTable::new("digital", &self.digital),
+            SourcedTable::new("leakage", &self.leakage),
         ];
-        tables.extend(self.integrator.iter().map(|table| of("integrator", table)));
-        tables.extend(self.write.iter().map(|table| of("write", table)));
+        tables.extend(
+            self.integrator
+                .iter()
+                .map(|table| SourcedTable::new("integrator", table)),
+        );
+        tables.extend(
+            self.write
+                .iter()
+                .map(|table| SourcedTable::new("write", table)),
+        );
         tables
-    }
-
-    fn check_sources(&self) -> Result<(), PresetError> {
-        let tables = self.tables();
-        let mut checks = tables
-            .iter()
-            .map(|(name, source, fields)| source.check(name, fields));
-        checks.find(Result::is_err).unwrap_or(Ok(()))
     }
 
     fn positive_numbers(&self) -> Vec<(&'static str, f64)> {
