@@ -11,12 +11,12 @@ pub(super) fn check(standard: &DramStandard) -> Result<(), PresetError> {
     SourcedTable::check(&standard.tables())?;
     signs(standard)?;
     timing(standard)?;
+    standard.energy.check(&standard.timing)?;
     organisation(standard)
 }
 
 fn signs(standard: &DramStandard) -> Result<(), PresetError> {
     let (organisation, timing) = (&standard.organisation, &standard.timing);
-    let energies = standard.energies();
     positive([
         (
             "organisation.channel-bytes",
@@ -62,10 +62,6 @@ fn signs(standard: &DramStandard) -> Result<(), PresetError> {
         ("commands.activate", standard.commands.activate),
         ("commands.precharge", standard.commands.precharge),
         ("commands.read", standard.commands.read),
-        ("energy.activate-pj", energies.activate_pj),
-        ("energy.read-pj", energies.read_pj),
-        ("energy.refresh-pj", energies.refresh_pj),
-        ("energy.idle-mw", energies.idle_mw),
         ("data-path.io-pj-per-bit", standard.data_path.io_pj_per_bit),
         ("units.area-um2", standard.units.area_um2),
         ("units.pj-per-bit", standard.units.pj_per_bit),
@@ -120,7 +116,10 @@ fn organisation(standard: &DramStandard) -> Result<(), PresetError> {
 }
 
 /// An error that tells what was expected, if something is wrong.
-fn refuse(wrong: Option<(&'static str, f64)>, expected: &'static str) -> Result<(), PresetError> {
+pub(super) fn refuse(
+    wrong: Option<(&'static str, f64)>,
+    expected: &'static str,
+) -> Result<(), PresetError> {
     match wrong {
         Some((key, value)) => Err(PresetError::OutOfRange {
             key,
@@ -165,7 +164,17 @@ mod tests {
             "data-buses = 3",
             "`organisation.data-buses` is 3",
         );
-        check("idd0 = 48.0", "idd0 = -48.0", "`energy.activate-pj` is");
+        check(
+            "idd0 = 48.0",
+            "idd0 = 28.0",
+            "`energy.currents.idd0` is 28, expected what stands by",
+        );
+        check("vdd = 1.2", "vdd = 0", "`energy.currents.vdd` is 0");
+        check(
+            "\nrc = 56",
+            "\nrc = 20",
+            "`timing.rc` is 20, expected ras + rp",
+        );
         check("\nrtp = 9", "\nrtq = 9", "unknown field `rtq`");
         let empty = "source = \"\"";
         let source = "source = \"JEDEC DDR4: one cycle each on one bus\"";

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    dram::standard::Timing,
+    dram::standard::{Timing, check::refuse},
+    preset::{PresetError, not_negative, positive},
     source::{SourcedTable, sourced_tables},
 };
 
@@ -63,6 +64,20 @@ impl Energy {
         }
     }
 
+    /// The first rule that a number breaks; times are sound.
+    pub(super) fn check(&self, timing: &Timing) -> Result<(), PresetError> {
+        match self {
+            Self::Currents(currents) => currents.check(timing),
+            Self::Commands(commands) => not_negative([
+                ("energy.commands.activate-pj", commands.activate_pj),
+                ("energy.commands.read-pj", commands.read_pj),
+                ("energy.commands.refresh-pj", commands.refresh_pj),
+                ("energy.commands.active-mw", commands.active_mw),
+                ("energy.commands.idle-mw", commands.idle_mw),
+            ]),
+        }
+    }
+
     /// Energies; from currents as DRAMsim3 computes them (`InitPowerParams`).
     pub(super) fn energies(&self, timing: &Timing) -> DramEnergies {
         match self {
@@ -79,6 +94,31 @@ impl Energy {
 }
 
 impl Currents {
+    fn check(&self, timing: &Timing) -> Result<(), PresetError> {
+        positive([
+            ("energy.currents.vdd", self.vdd),
+            ("energy.currents.devices-per-rank", self.devices_per_rank),
+        ])?;
+        not_negative([
+            ("energy.currents.idd2n", self.idd2n),
+            ("energy.currents.idd3n", self.idd3n),
+        ])?;
+        let energies = self.energies(timing);
+        let below = |energy_pj: f64, key, current| (energy_pj < 0.0).then_some((key, current));
+        refuse(
+            below(energies.activate_pj, "energy.currents.idd0", self.idd0),
+            "what stands by meanwhile, or more: idd3n for ras and idd2n for rp of every rc",
+        )?;
+        refuse(
+            below(energies.read_pj, "energy.currents.idd4r", self.idd4r),
+            "idd3n or more (a rank that reads has open rows)",
+        )?;
+        refuse(
+            below(energies.refresh_pj, "energy.currents.idd5ab", self.idd5ab),
+            "idd3n or more (a refresh opens rows)",
+        )
+    }
+
     fn energies(&self, timing: &Timing) -> DramEnergies {
         let supply = self.vdd * self.devices_per_rank;
         let charge = self.idd0 * timing.rc - self.idd3n * timing.ras - self.idd2n * timing.rp;
