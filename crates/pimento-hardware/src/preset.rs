@@ -111,7 +111,7 @@ impl PresetError {
             }
             Self::OutOfRange { key, .. }
             | Self::NotPositive { key, .. }
-            | Self::Missing { key, .. } => Some(key.split_once('.').unwrap_or((key, ""))),
+            | Self::Missing { key, .. } => Some(key.rsplit_once('.').unwrap_or((key, ""))),
             Self::AdcEntry { .. } => Some(("adc", "table")),
             Self::UnreadableRow { .. } => Some(("adc", "bits")),
             Self::CrossbarBeyondTile { .. } => Some(("crossbar", "rows")),

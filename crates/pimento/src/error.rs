@@ -178,8 +178,8 @@ impl Error {
     }
 }
 
-/// Where a key of a table stands, a table itself or not, or else the table; a key outside of tables is a table without
-/// keys.
+/// Where a key of a table stands, a table itself or not, or else the table, which may be within others; nowhere if
+/// several have its name. A key outside of tables is a table without keys.
 fn place(text: &str, (table, key): (&str, &str)) -> Option<Range<usize>> {
     let line = |from: usize, start: &str| {
         let mut first = from;
@@ -191,13 +191,27 @@ fn place(text: &str, (table, key): (&str, &str)) -> Option<Range<usize>> {
             is_whole.then_some(found..found + start.len())
         })
     };
-    let Some(header) = line(0, &format!("[{table}]")) else {
+    let own = header(text, &format!("[{table}]"));
+    let Some(header) = own.or_else(|| header(text, &format!(".{table}]"))) else {
         return line(0, table);
     };
+    let name = text[header.clone()].trim_matches(['[', ']']);
     line(header.end, key)
         .filter(|found| !key.is_empty() && !text[header.end..found.start].contains("\n["))
-        .or_else(|| line(header.end, &format!("[{table}.{key}]")))
+        .or_else(|| line(header.end, &format!("[{name}.{key}]")))
         .or(Some(header))
+}
+
+/// The header of a table that ends so, if there is one such.
+fn header(text: &str, end: &str) -> Option<Range<usize>> {
+    let mut found = text.match_indices(end).filter_map(|(at, _)| {
+        let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let start = line + text[line..].find(|c: char| !c.is_whitespace())?;
+        text[start..]
+            .starts_with('[')
+            .then_some(start..at + end.len())
+    });
+    found.next().filter(|_| found.next().is_none())
 }
 
 #[cfg(test)]
@@ -224,5 +238,14 @@ mod tests {
         check("b", "source", Some("[b.source]"));
         check("node-nm", "", Some("node-nm = 7"));
         check("c", "rows", None);
+        let text = "[[tiers]]\n[tiers.standard.timing]\nrc = 1\n[tiers.standard.timing.source]\n";
+        let place = |key| place(text, ("timing", key)).map(|span| &text[span.start..]);
+        assert!(place("rc").is_some_and(|found| found.starts_with("rc = 1")));
+        let source = "[tiers.standard.timing.source]";
+        assert!(place("source").is_some_and(|found| found.starts_with(source)));
+        let text = "[[tiers]]\nranks = 1\n[tiers.units]\nstages = 1\n";
+        let place = |text: &str| super::place(text, ("tiers.units", "stages"));
+        assert_eq!(place(text).map(|span| span.start), text.find("stages"));
+        assert_eq!(place(&text.repeat(2)), None);
     }
 }

@@ -167,7 +167,7 @@ impl DramStandard {
                 table.try_into()?
             }
         };
-        check::check(&standard)?;
+        standard.check()?;
         Ok(standard)
     }
 
@@ -208,6 +208,11 @@ impl DramStandard {
     /// table; none if its table is not the standard's.
     pub fn sources(&self, formula: &str) -> Vec<(String, String)> {
         SourcedTable::sources(&self.tables(), formula)
+    }
+
+    /// The first rule that a table breaks.
+    pub(super) fn check(&self) -> Result<(), PresetError> {
+        check::check(self)
     }
 
     /// All tables.

@@ -11,7 +11,12 @@ mod sums;
 mod tier;
 mod traced;
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 pub(crate) use banks::Banks;
 pub use choice::{SystemChoice, UnknownSystem};
@@ -244,6 +249,7 @@ impl MemorySystem {
     pub fn parse(text: &str) -> Result<Self, PresetError> {
         let mut system: Self = toml::from_str(text)?;
         for tier in &mut system.tiers {
+            tier.standard.check()?;
             if let Some(ranks) = tier.ranks {
                 tier.standard = tier.standard.clone().with_ranks(ranks);
             }
@@ -394,19 +400,31 @@ fn one() -> u16 {
     1
 }
 
-/// A standard by its name, or told in full in a table.
-fn named_standard<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<DramStandard, D::Error> {
-    let told = toml::Value::deserialize(deserializer)?;
-    let toml::Value::String(name) = told else {
-        let text = toml::to_string(&told).map_err(serde::de::Error::custom)?;
-        return DramStandard::parse(&text).map_err(serde::de::Error::custom);
-    };
-    DramStandard::named(&name).ok_or_else(|| {
-        let known = DramStandard::preset_names().join(", ");
-        serde::de::Error::custom(format!("unknown memory `{name}`, expected one of {known}"))
-    })
+/// A standard by its name, or told in full in a table, which is not checked yet.
+fn named_standard<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DramStandard, D::Error> {
+    struct Told;
+
+    impl<'de> Visitor<'de> for Told {
+        type Value = DramStandard;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the name of a memory, or a table of its own")
+        }
+
+        fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+            DramStandard::named(name).ok_or_else(|| {
+                let known = DramStandard::preset_names().join(", ");
+                E::custom(format!("unknown memory `{name}`, expected one of {known}"))
+            })
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, told: A) -> Result<Self::Value, A::Error> {
+            // Read as it stands, so that errors know their place.
+            DramStandard::deserialize(MapAccessDeserializer::new(told))
+        }
+    }
+
+    deserializer.deserialize_any(Told)
 }
 
 #[cfg(test)]
